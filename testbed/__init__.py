@@ -1,0 +1,1 @@
+"""A containerised network testbed: real hosts, exact faults, verdicts that cite frames."""
