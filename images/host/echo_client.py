@@ -25,7 +25,7 @@ LINES = (
     "🙂 🚀 a rocket is four bytes long",
     "",  # an empty line is a line too: one byte, its end
 )
-TIMEOUT = 10  # seconds without an answer after which we say so and give up
+TIMEOUT = 30  # seconds without an answer until we give up; a queue may be before us
 
 
 def send_and_hear(connection: socket.socket, line: str) -> str:

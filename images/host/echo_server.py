@@ -49,7 +49,7 @@ def converse(connection: socket.socket, who: str) -> None:
                 tell(who, "said q: goodbye")
                 return
             connection.sendall(data)  # send() may take only a part; sendall() goes on
-            tell(who, f"said {decoder.decode(data)!r}: sent back {len(data)} bytes")
+            tell(who, f"said {decoder.decode(data)!r}: {len(data)} bytes sent back")
 
 
 def attend(connection: socket.socket, address: tuple[str, int]) -> None:
