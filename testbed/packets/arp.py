@@ -55,7 +55,5 @@ def parse(packet: Packet, start: int, end: int) -> None:
         packet.lacks("arp", LENGTH, start, end)
         return
     head, sender_mac, sender_ip, target_mac, target_ip = _PACKET(data, start)
-    packet.arp = ARP(
-        head[6] << 8 | head[7], MAC[sender_mac], IP4[sender_ip], MAC[target_mac], IP4[target_ip]
-    )
+    packet.arp = ARP(head[6] << 8 | head[7], MAC[sender_mac], IP4[sender_ip], MAC[target_mac], IP4[target_ip])
     packet._marks.append(("arp", start + LENGTH))

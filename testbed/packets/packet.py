@@ -136,7 +136,7 @@ class Packet:
         header = self.tcp or self.udp
         if header is not None:
             return header.source_port, header.destination_port
-        if self.ip is None or self.ip.upper_protocol != _TCP or not self._marks[-1][0] == "truncated":
+        if self.ip is None or self.ip.upper_protocol != _TCP or self._marks[-1][0] != "truncated":
             return None
         start = self.layers[-1].start
         raw = self.data[start : start + 4]

@@ -27,7 +27,13 @@ _UNREACHABLE6: Final = {
     3: "address unreachable",
     4: "port unreachable",
 }
-_ICMP: Final = {0: "echo reply", 4: "source quench", 5: "redirect", 8: "echo request", 12: "parameter problem"}
+_ICMP: Final = {
+    0: "echo reply",
+    4: "source quench",
+    5: "redirect",
+    8: "echo request",
+    12: "parameter problem",
+}
 _ICMP6: Final = {
     2: "packet too big",
     4: "parameter problem",
@@ -101,7 +107,9 @@ def _network(packet: Packet) -> str:
 
 def _tcp(tcp: TCP) -> str:
     flags = "".join(letter for bit, letter in _FLAGS if tcp.flags & bit) or "none"
-    sequence = f"{tcp.sequence}:{(tcp.sequence + tcp.length) & 0xFFFFFFFF}" if tcp.length else str(tcp.sequence)
+    sequence = (
+        f"{tcp.sequence}:{(tcp.sequence + tcp.length) & 0xFFFFFFFF}" if tcp.length else str(tcp.sequence)
+    )
     parts = [f"Flags [{flags}]", f"seq {sequence}"]
     if tcp.ack:
         parts.append(f"ack {tcp.acknowledgment}")
@@ -154,7 +162,9 @@ def _message(icmp: ICMP) -> str:
         return f"{_UNREACHABLE6.get(icmp.code, f'unreachable, code {icmp.code}')}{about}"
     if icmp.type == 3:
         return ("time exceeded in-transit" if icmp.code == 0 else "reassembly time exceeded") + about
-    return f"{_ICMP6.get(icmp.type, f'type {icmp.type}, code {icmp.code}')}{_mtu(icmp)}{_neighbour(icmp)}{about}"
+    return (
+        f"{_ICMP6.get(icmp.type, f'type {icmp.type}, code {icmp.code}')}{_mtu(icmp)}{_neighbour(icmp)}{about}"
+    )
 
 
 def _mtu(icmp: ICMP) -> str:

@@ -31,9 +31,7 @@ _NAMES: Final = (
     (SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"),
     (URG, "URG"), (ECE, "ECE"), (CWR, "CWR"), (AE, "AE"),
 )  # fmt: skip
-_FLAG_NAMES: Final = tuple(
-    ",".join(name for bit, name in _NAMES if flags & bit) for flags in range(AE << 1)
-)
+_FLAG_NAMES: Final = tuple(",".join(name for bit, name in _NAMES if flags & bit) for flags in range(AE << 1))
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from testbed.packets.ipv4 import IPv4
     from testbed.packets.ipv6 import IPv6
 
-_DECODERS: Final[dict[int, Callable[[Packet, "IPv4 | IPv6", int, int], None]]] = {
+_DECODERS: Final[dict[int, Callable[[Packet, IPv4 | IPv6, int, int], None]]] = {
     1: icmp.parse,
     6: tcp.parse,
     17: udp.parse,
