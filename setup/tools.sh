@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Programs that only the tests use: tshark, whose reading of a frame ours is held against.
+# Without them, the tests that need them are skipped and say so.
+source "$(dirname "$0")/common.sh"
+
+for program in tshark; do
+	have "$program" && continue
+	if is_root && have apt-get; then
+		apt_install "$program"
+	else
+		say "$program is not here: what needs it is skipped (as root: apt-get install $program)"
+	fi
+done

@@ -1,0 +1,1 @@
+"""The pytest plugin: fixtures and options that give a test a running lab."""
