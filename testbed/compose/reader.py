@@ -1,0 +1,181 @@
+"""One reading of one file, from bytes to a topology or to all of its mistakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from testbed.compose import dotenv, models
+from testbed.compose.assemble import DEFAULT, Assembly, Declarations, networks_of
+from testbed.compose.document import Document, shown
+from testbed.compose.document import Path as Place
+from testbed.compose.environment import environment_of
+from testbed.compose.interpolation import BadInterpolationError, substitute
+from testbed.compose.reading import Reading, Variables, near
+from testbed.compose.resolve import beyond_the_subset, resolve
+from testbed.compose.validation import validate
+from testbed.compose.yaml_lines import UnreadableError, parse
+from testbed.errors import InvalidComposeFile, Mistake
+from testbed.topology import Source, Topology
+from testbed.topology.rules import mistakes as contradictions
+
+
+def read(path: Path, environment: Mapping[str, str], profiles: tuple[str, ...]) -> Topology:
+    """Return the topology that a file declares; raise InvalidComposeFile with every mistake."""
+    path = path.absolute()
+    reading = _opened(path, environment)
+    profiles = profiles or _listed(reading.variables("COMPOSE_PROFILES"))
+    if beyond := beyond_the_subset(reading.document):
+        _used_by(reading.document.value, reading.variables)
+        reading.document = resolve(path, environment, profiles, reading.document, beyond)
+    values = _substituted(reading, path)
+    file = validate(models.ComposeFile, values, (), reading)
+    topology = None
+    if file is not None:
+        source = Source(path, (), tuple(sorted(set(profiles))))
+        topology = _topology(reading, file, reading.variables.project or "", source)
+    if reading.mistakes or topology is None:
+        raise InvalidComposeFile(
+            f"read {path}", sorted(reading.mistakes, key=lambda m: (m.line or 0, m.path))
+        )
+    return topology
+
+
+def _opened(path: Path, environment: Mapping[str, str]) -> Reading:
+    """Read the file and the `.env` beside it."""
+    variables = Variables(environment)
+    try:
+        document, mistakes = parse(path.read_bytes().decode("utf-8-sig"), path.name)
+        env_file = path.parent / ".env"
+        if env_file.is_file():
+            variables.from_file = dotenv.parse(env_file.read_text("utf-8"), variables)
+            variables.used.clear()
+    except UnreadableError as exc:
+        raise InvalidComposeFile(f"read {path}", [exc.mistake]) from exc
+    except dotenv.BadLineError as exc:
+        mistake = Mistake(".env", exc.given, f"allowed: {exc.allowed}", exc.line)
+        raise InvalidComposeFile(f"read {path}", [mistake]) from exc
+    except UnicodeDecodeError as exc:
+        mistake = Mistake(path.name, f"bytes that are no UTF-8: {exc.reason}", "allowed: UTF-8")
+        raise InvalidComposeFile(f"read {path}", [mistake]) from exc
+    except OSError as exc:
+        mistake = Mistake(path.name, exc.strerror or str(exc), "allowed: a Compose file that can be read")
+        raise InvalidComposeFile(f"read {path}", [mistake]) from exc
+    return Reading(document, variables, mistakes)
+
+
+def _listed(names: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+
+
+def _substituted(reading: Reading, path: Path) -> Any:
+    """Return the document's value with all variables replaced, and settle the project's name."""
+    value = reading.document.value
+    given = value.get("name") if isinstance(value, dict) else None
+    reading.variables.project = reading.variables("COMPOSE_PROJECT_NAME") or (
+        _with_variables(given, ("name",), reading)
+        if isinstance(given, str)
+        else re.sub(r"[^a-z0-9_-]", "", path.parent.name.lower()).lstrip("_-") or "lab"
+    )
+    return _with_variables(value, (), reading)
+
+
+def _with_variables(value: Any, path: Place, reading: Reading) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_variables(item, (*path, key), reading) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_variables(item, (*path, at), reading) for at, item in enumerate(value)]
+    if not isinstance(value, str) or "$" not in value or path in reading.unsubstituted:
+        return value
+    try:
+        return substitute(value, reading.variables)
+    except BadInterpolationError as exc:
+        reading.unsubstituted.add(path)
+        reading.complain(path, exc.given, exc.allowed)
+        return value
+
+
+def _used_by(value: Any, variables: Variables) -> None:
+    """Ask for every variable that a document names, so that they are remembered."""
+    _with_variables(value, (), Reading(Document(value), variables))
+
+
+def _topology(reading: Reading, file: models.ComposeFile, name: str, source: Source) -> Topology:
+    declared = Declarations(
+        {
+            key: validate(models.Service, item, ("services", key), reading)
+            for key, item in file.services.items()
+        },
+        {
+            key: validate(models.Network, item, ("networks", key), reading)
+            for key, item in file.networks.items()
+        },
+    )
+    assembly = Assembly(reading, declared)
+    active = {
+        key: service
+        for key, service in declared.services.items()
+        if service is not None and _is_node(key, service, source.profiles, reading, declared)
+    }
+    for network in _networks_in_use(assembly, active):
+        assembly.add_network(network)
+    nodes = []
+    for key, service in active.items():
+        nodes += assembly.nodes(key, service, environment_of(key, service, source.path.parent, reading))
+    if not nodes and None not in declared.services.values():
+        reading.complain(("services",), "no node", _why_no_node(declared))
+    used = tuple(sorted(reading.variables.used.items()))
+    topology = Topology(
+        name, tuple(assembly.networks.values()), tuple(nodes), dataclasses.replace(source, environment=used)
+    )
+    for mistake in contradictions(topology):
+        place = assembly.places.get(mistake.path, (mistake.path,))
+        reading.complain(place, mistake.given, mistake.allowed.removeprefix("allowed: "))
+    return topology
+
+
+def _is_node(
+    name: str, service: models.Service, profiles: tuple[str, ...], reading: Reading, declared: Declarations
+) -> bool:
+    """Say whether a service is a node of this lab: active, and with a network stack of its own."""
+    place: Place = ("services", name)
+    for other in service.depends_on:
+        if other not in declared.services:
+            guess = near(other, declared.services)
+            reading.complain(
+                (*place, "depends_on", other), "a service that is not declared", "one that is" + guess
+            )
+    mode = service.network_mode
+    if mode is not None:
+        if service.networks:
+            reading.complain((*place, "network_mode"), f"{shown(mode)} beside 'networks'", "one of the two")
+        owner = mode.removeprefix("service:")
+        if owner != mode and owner not in declared.services:
+            guess = near(owner, declared.services)
+            reading.complain((*place, "network_mode"), shown(mode), "service: and a declared service" + guess)
+    active = (
+        not service.profiles or "*" in profiles or any(profile in profiles for profile in service.profiles)
+    )
+    return active and mode is None and service.provider is None
+
+
+def _networks_in_use(assembly: Assembly, active: Mapping[str, models.Service]) -> list[str]:
+    """Return the networks that nodes are on, as declared; note those that are not."""
+    used: dict[str, None] = {}
+    for key, service in active.items():
+        for network in networks_of(service):
+            if network not in assembly.declared.networks and network != DEFAULT:
+                assembly.unknown_network(key, network)
+            used[network] = None
+    declared = [network for network in assembly.declared.networks if network in used]
+    return declared + [network for network in used if network not in assembly.declared.networks]
+
+
+def _why_no_node(declared: Declarations) -> str:
+    profiles = sorted({p for service in declared.services.values() if service for p in service.profiles})
+    if profiles:
+        return f"at least one service without network_mode; inactive profiles: {', '.join(profiles)}"
+    return "at least one service without network_mode"

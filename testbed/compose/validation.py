@@ -1,0 +1,66 @@
+"""Values -> models: pydantic's errors become mistakes with the path and line in the file."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from testbed.compose import models
+from testbed.compose.document import Path, shown
+from testbed.compose.reading import Reading, near
+
+Model = TypeVar("Model", bound=models.Declared)
+
+_NESTED: Final[dict[tuple[type[models.Declared], str | int], type[models.Declared]]] = {
+    (models.Service, "networks"): models.Attachment,
+    (models.Service, "deploy"): models.Deploy,
+    (models.Service, "env_file"): models.EnvFile,
+    (models.Network, "ipam"): models.Ipam,
+    (models.Ipam, "config"): models.Pool,
+}
+
+_ALLOWED: Final = {
+    "int": "a whole number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+    "string": "text; quote it",
+    "missing": "a value for it",
+    "greater": f"0 to {models.LARGEST_SERVICE}",
+    "less": f"0 to {models.LARGEST_SERVICE}",
+}
+"""What is allowed, by the first word of pydantic's error type."""
+
+
+def validate(model: type[Model], value: Any, path: Path, reading: Reading) -> Model | None:
+    """Return a value as a model; None where it is not one, with its mistakes noted."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as exc:
+        for error in exc.errors(include_url=False):
+            at = (*path, *error["loc"])
+            if not reading.is_known_bad(at):
+                given, allowed = _explained(model, dict(error))
+                reading.complain(at, given, allowed)
+        return None
+
+
+def _explained(model: type[models.Declared], error: dict[str, Any]) -> tuple[str, str]:
+    """Return what was given and what is allowed."""
+    kind: str = error["type"]
+    if kind == "mistake":
+        return error["ctx"]["given"], error["ctx"]["allowed"]
+    if kind == "extra_forbidden":
+        return _unknown_key(model, error["loc"])
+    if kind == "missing":
+        return f"no {error['loc'][-1]!r}", "a value for it"
+    return shown(error["input"]), _ALLOWED.get(kind.partition("_")[0], error["msg"])
+
+
+def _unknown_key(model: type[models.Declared], where: tuple[str | int, ...]) -> tuple[str, str]:
+    for step in where[:-1]:
+        model = _NESTED.get((model, step), model)
+    known = model.known_keys()
+    guess = near(str(where[-1]), known)
+    return "no key of Compose here", ("a key that Compose knows, or one that starts with 'x-'") + guess
