@@ -1,0 +1,1 @@
+"""What can run a lab: the protocol (base) and who fulfils it (docker)."""

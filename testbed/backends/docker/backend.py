@@ -1,0 +1,175 @@
+"""The Docker backend: what the protocol asks, each answered by the file that knows how."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from testbed.backends.base import (
+    Executed,
+    Handle,
+    LabStatus,
+    Names,
+    NodeState,
+    Owner,
+    Report,
+    ignore,
+)
+from testbed.backends.docker import attaching, cables, execution, images, inventory, nodes, removal, starting
+from testbed.backends.docker.client import Engine
+from testbed.backends.docker.compose_cli import compose_version, docker_command
+from testbed.backends.docker.probes import Probes
+from testbed.errors import NodeExited
+from testbed.topology import Topology
+
+if TYPE_CHECKING:
+    from execnet import Gateway
+
+
+class DockerBackend:
+    """Labs on the Docker engine that this machine's docker command talks to.
+
+    Making one costs nothing: the engine is first asked when something is wanted of it.
+    """
+
+    name = "docker"
+
+    def __init__(self) -> None:
+        self._engine = Engine()
+        self._probes: dict[tuple[str, str], Probes] = {}
+        self._lock = threading.Lock()
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of engine, API, Compose and the engine's kernel."""
+        engine = self._engine.version
+        return {
+            "engine": str(engine.get("Version", "")),
+            "engine_api": str(engine.get("ApiVersion", "")),
+            "compose": compose_version(docker_command()),
+            "kernel": str(engine.get("KernelVersion", "")),
+            "system": f"{engine.get('Os', '')}/{engine.get('Arch', '')}",
+        }
+
+    def up(
+        self,
+        topology: Topology,
+        name: str,
+        *,
+        run_id: str,
+        owner: Owner | None,
+        progress: Report = ignore,
+        deadline: float = 120.0,
+    ) -> Handle:
+        """Bring a topology up; see Backend.up."""
+        start = starting.Start(self._engine, topology, name, run_id, owner, progress, deadline)
+        return start.up()
+
+    def attach(self, name: str, topology: Topology | None = None) -> Handle:
+        """Find a lab that is up; see Backend.attach."""
+        return attaching.attach(self._engine, name, topology)
+
+    def release(self, handle: Handle) -> None:
+        """Close the channels opened through this handle."""
+        with self._lock:
+            probes = self._probes.pop((handle.name, handle.run_id), None)
+        if probes is not None:
+            probes.close()
+
+    def down(self, handle: Handle, progress: Report = ignore) -> None:
+        """Remove the lab and see that nothing of it remains."""
+        self.release(handle)
+        removal.remove_run(self._engine, handle.name, handle.run_id, progress=progress)
+
+    def list(self) -> list[LabStatus]:
+        """Return all labs of this engine, leftovers among them."""
+        return [inventory.status(run) for run in inventory.runs(self._engine) if not run.empty]
+
+    def wipe(self, names: Sequence[str] | None = None) -> Names:
+        """Remove what dead owners left, or the labs named; return what was removed."""
+        return removal.wipe(self._engine, names)
+
+    def open_gateway(self, handle: Handle, node: str) -> Gateway:
+        """Return a Python in the node's network namespace."""
+        name = handle.topology.node(node).name
+        state = self.state(handle, name)
+        if not state.running:
+            raise NodeExited(
+                f"open a probe at node {name}",
+                f"the node is {nodes.describe(state)}",
+                f"See what it said: testbed logs {name}",
+            )
+        return self._probes_of(handle).open(name, nodes.container_of(handle, name))
+
+    def exec(
+        self,
+        handle: Handle,
+        node: str,
+        argv: Sequence[str],
+        *,
+        input: bytes | None = None,  # noqa: A002  as in subprocess
+        timeout: float | None = 30.0,
+        user: str | None = None,
+    ) -> Executed:
+        """Run a command in the node's own container."""
+        return execution.execute(self._engine, handle, node, argv, input, timeout, user)
+
+    def terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
+        """Run a command in the node's own container on our terminal; return its exit code."""
+        tty = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        container = nodes.container_of(handle, node)
+        return nodes.on_terminal(self._engine, ["exec", "--interactive", *tty, container, *argv])
+
+    def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:
+        """Return what the node's program wrote."""
+        return nodes.logs(self._engine, nodes.container_of(handle, node), tail)
+
+    def state(self, handle: Handle, node: str) -> NodeState:
+        """Return what the node is doing now."""
+        return nodes.state(self._engine, handle, node)
+
+    def kill(self, handle: Handle, node: str, signal: str = "SIGKILL") -> None:
+        """Send a signal to the node's first process."""
+        nodes.act(self._engine, "kill", handle, node, signal=signal)
+
+    def pause(self, handle: Handle, node: str) -> None:
+        """Freeze the node's processes."""
+        nodes.act(self._engine, "pause", handle, node)
+
+    def unpause(self, handle: Handle, node: str) -> None:
+        """Let them go on."""
+        nodes.act(self._engine, "unpause", handle, node)
+
+    def pull(self, handle: Handle, node: str, network: str) -> None:
+        """Pull the node's cable to a network."""
+        self._set_cable(handle, node, network, plugged=False)
+
+    def plug(self, handle: Handle, node: str, network: str) -> None:
+        """Plug it in again."""
+        self._set_cable(handle, node, network, plugged=True)
+
+    def _set_cable(self, handle: Handle, node: str, network: str, plugged: bool) -> None:
+        handle.topology.node(node).on(network)  # raises where there is no such interface
+        cables.set_cable(
+            self.open_gateway(handle, node),
+            node,
+            nodes.mac_of(self._engine, handle, node, network),
+            plugged,
+            attaching.labels_for_guests(handle),
+            self._engine.environment(),
+        )
+
+    def _probes_of(self, handle: Handle) -> Probes:
+        """Return this process's probes of a lab, none of them open yet at the first call."""
+        key = (handle.name, handle.run_id)
+        with self._lock:
+            if key not in self._probes:
+                images.ensure_ours(self._engine, {images.PROBE})
+                self._probes[key] = Probes(
+                    handle.name,
+                    attaching.labels_for_guests(handle),
+                    docker_command(),
+                    self._engine.environment(),
+                )
+            return self._probes[key]

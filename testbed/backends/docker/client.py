@@ -1,0 +1,205 @@
+"""One connection to the engine for each thread, its API version pinned once.
+
+The border where docker's exceptions end: `engine()` maps them to ours. The endpoint is the
+one that the docker command would use: DOCKER_HOST, else the current context.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import EngineUnavailable, EnvironmentUnfit, LabFailed
+
+if TYPE_CHECKING:
+    from docker.api.client import APIClient
+
+OLDEST_ENGINE = (20, 10)
+NEWEST_API = (1, 45)
+"""We speak nothing that came after it, so we ask for no newer one (unless the engine demands it)."""
+
+
+class Engine:
+    """The Docker engine that the docker command on this machine would talk to.
+
+    timeout: seconds until a call that does not answer raises.
+    """
+
+    def __init__(self, timeout: float = 60.0) -> None:
+        self._timeout = timeout
+        self._clients = threading.local()
+        self._lock = threading.Lock()
+        self._pinned: tuple[str, str] | None = None
+        self._version: dict[str, Any] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the engine is, with its scheme: unix, tcp or ssh."""
+        return self._pin()[0]
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine's processes are this machine's: Linux, by a socket in the file system."""
+        return self.url.startswith("unix://") and Path("/proc/net/route").exists()
+
+    @property
+    def version(self) -> dict[str, Any]:
+        """What the engine answered to GET /version."""
+        self._pin()
+        return self._version
+
+    @property
+    def client(self) -> APIClient:
+        """This thread's connection."""
+        client: APIClient | None = getattr(self._clients, "client", None)
+        if client is None:
+            url, api = self._pin()
+            client = self._clients.client = _connect(url, api, self._timeout)
+        return client
+
+    def environment(self) -> dict[str, str]:
+        """What makes the docker command talk to this engine, and to no other."""
+        return {"DOCKER_HOST": self.url}
+
+    def _pin(self) -> tuple[str, str]:
+        """Find the engine and agree on an API version, once."""
+        with self._lock:
+            if self._pinned is None:
+                url = endpoint()
+                self._version = _ask_version(url, self._timeout)
+                self._pinned = (url, _choose_api(self._version))
+            return self._pinned
+
+
+@contextlib.contextmanager
+def engine(attempted: str) -> Iterator[None]:
+    """Map what the SDK raises to our errors; `attempted` says what was being done."""
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        seen = error.explanation or str(error)
+        raise LabFailed(attempted, f"the engine says: {seen}") from error
+    except requests.exceptions.Timeout as error:
+        raise LabFailed(attempted, "the engine does not answer in time") from error
+    except (requests.exceptions.ConnectionError, docker.errors.DockerException) as error:
+        raise EngineUnavailable(attempted, f"the engine went away: {error}") from error
+
+
+def endpoint() -> str:
+    """Return where the docker command finds its engine: DOCKER_HOST, else the current context."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    import docker.errors
+    from docker.context import ContextAPI
+
+    wanted = os.environ.get("DOCKER_CONTEXT")
+    try:
+        context = ContextAPI.get_context(wanted) if wanted else ContextAPI.get_current_context()
+    except docker.errors.DockerException as error:
+        raise EngineUnavailable(
+            "find the Docker engine", f"the docker context cannot be read: {error}", "See: docker context ls"
+        ) from error
+    if context is None:
+        raise EngineUnavailable(
+            "find the Docker engine", f"there is no docker context {wanted!r}", "See: docker context ls"
+        )
+    host = context.Host or "unix:///var/run/docker.sock"
+    return str(host).replace("http+unix://", "unix://")
+
+
+def version_numbers(text: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: "26.1.5+dfsg1" -> (26, 1, 5)."""
+    match = re.match(r"v?(\d+(?:\.\d+)*)", text)
+    return tuple(int(part) for part in match[1].split(".")) if match else ()
+
+
+def _connect(url: str, api: str, timeout: float) -> APIClient:
+    from docker.api.client import APIClient
+    from docker.errors import DockerException
+    from docker.utils import kwargs_from_env
+
+    arguments: dict[str, Any] = {**kwargs_from_env(), "base_url": url}
+    try:
+        return APIClient(
+            version=api, timeout=int(timeout), use_ssh_client=url.startswith("ssh://"), **arguments
+        )
+    except DockerException as error:
+        raise EngineUnavailable(
+            "reach the Docker engine", f"{url}: {error}", _what_to_do(url, error)
+        ) from error
+
+
+def _ask_version(url: str, timeout: float) -> dict[str, Any]:
+    """Ask the engine what it is; any version of it answers this, without an API version agreed on."""
+    import docker.errors
+    import requests.exceptions
+
+    client = _connect(url, "1.24", timeout)
+    try:
+        answer: dict[str, Any] = client.version(api_version=False)
+    except (
+        requests.exceptions.RequestException,
+        docker.errors.DockerException,
+        OSError,
+        ValueError,
+    ) as error:
+        raise EngineUnavailable(
+            "reach the Docker engine",
+            f"no engine answers at {url} ({_root_cause(error)})",
+            _what_to_do(url, error),
+        ) from error
+    finally:
+        client.close()
+    return answer
+
+
+def _choose_api(version: dict[str, Any]) -> str:
+    """Pick the API version to speak, having refused an engine that is too old."""
+    engine_version = str(version.get("Version", ""))
+    numbers = version_numbers(engine_version)
+    if numbers and numbers < OLDEST_ENGINE and not _is_podman(version):
+        raise EngineUnavailable(
+            "use the Docker engine",
+            f"it is version {engine_version}, and 20.10 is the oldest that can run a lab",
+            "Install a newer Docker Engine: https://docs.docker.com/engine/install/",
+        )
+    newest = version_numbers(str(version.get("ApiVersion", "")))
+    oldest = version_numbers(str(version.get("MinAPIVersion", "")))
+    if not newest:
+        raise EnvironmentUnfit("use the Docker engine", f"what answers is no Docker engine: {version}")
+    return ".".join(str(part) for part in max(min(newest, NEWEST_API), oldest))
+
+
+def _is_podman(version: dict[str, Any]) -> bool:
+    return any("podman" in str(part.get("Name", "")).lower() for part in version.get("Components") or ())
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return the first cause's text: requests wraps a refused connection four times over."""
+    seen: BaseException = error
+    while (below := seen.__cause__ or seen.__context__) is not None:
+        seen = below
+    return seen.strerror if isinstance(seen, OSError) and seen.strerror else str(seen)
+
+
+def _what_to_do(url: str, error: BaseException) -> str:
+    """Say what makes an engine answer there."""
+    cause = _root_cause(error).lower()
+    if "permission denied" in cause:
+        return (
+            "This user may not use the engine. Become a member of its group and log in again:"
+            " sudo usermod -aG docker $USER  (or run as root)"
+        )
+    if not url.startswith("unix://"):
+        return f"Is {url} right, and the engine there running? (DOCKER_HOST, docker context ls)"
+    if "no such file" in cause:
+        return "Install and start it: `make run` does so on Debian as root; or: systemctl start docker"
+    return "Start it: systemctl start docker"

@@ -1,0 +1,127 @@
+"""Takes things off the engine: by identity, in parallel, and looks whether they are gone.
+
+Only what is handed in, or bears the label asked for, is touched. Never a prune.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from testbed.backends.base import Progress, Report, Subject, ignore
+from testbed.backends.docker import inventory, labels
+from testbed.backends.docker.client import Engine, engine
+from testbed.errors import LabFailed
+
+T = TypeVar("T")
+WORKERS = 8
+PAUSE = 0.05
+"""Seconds between two looks at something the engine is still busy with."""
+
+
+def remove_run(
+    engine_: Engine, lab: str, run_id: str, *, progress: Report = ignore, deadline: float = 60.0
+) -> list[str]:
+    """Remove everything of one run, until nothing bears its label. Return what was removed.
+
+    What is still being created while we look (a start broken off) is found by the next look.
+    deadline: seconds. Raises LabFailed naming what remains.
+    """
+    removed: dict[str, None] = {}
+    until = time.monotonic() + deadline
+    while True:
+        containers = inventory.containers(engine_, f"{labels.RUN}={run_id}", f"{labels.LAB}={lab}")
+        networks = [n for n in inventory.networks(engine_) if n.labels.get(labels.RUN) == run_id
+                    and n.labels.get(labels.LAB) == lab]  # fmt: skip
+        volumes = _volumes(engine_, lab, run_id)
+        if not (containers or networks or volumes):
+            return list(removed)
+        if time.monotonic() > until:
+            remains = ", ".join([*(c.name for c in containers), *(n.name for n in networks), *volumes])
+            raise LabFailed(
+                f"remove lab {lab!r}",
+                f"still there after {deadline:.0f} s: {remains}",
+                f"Try: testbed wipe {lab}",
+            )
+        gone = remove(engine_, containers, networks, volumes)
+        for thing in gone:
+            progress(Progress(*_subject(thing), "removed"))
+        removed.update(dict.fromkeys(gone))
+        if not gone:
+            time.sleep(PAUSE)
+
+
+def wipe(engine_: Engine, names: Sequence[str] | None) -> list[str]:
+    """Remove the labs named, or all that dead owners left; return what was removed."""
+    removed = []
+    for run in inventory.runs(engine_):
+        if run.lab in names if names is not None else run.leftover:
+            removed += remove_run(engine_, run.lab, run.run_id)
+        elif names is None:
+            removed += remove(engine_, [one for one in run.others if inventory.abandoned(one)])
+    return removed
+
+
+def remove(
+    engine_: Engine,
+    containers: Iterable[inventory.Container],
+    networks: Iterable[inventory.Network] = (),
+    volumes: Iterable[str] = (),
+) -> list[str]:
+    """Remove these, containers first. Return those that are gone; what is busy is not among them."""
+    removed = _each(
+        list(containers),
+        lambda one: (
+            _gone(lambda: engine_.client.remove_container(one.id, v=True, force=True))
+            and f"container {one.name}"
+        ),
+    )
+    removed += _each(
+        list(networks),
+        lambda one: _gone(lambda: engine_.client.remove_network(one.id)) and f"network {one.name}",
+    )
+    removed += _each(
+        list(volumes), lambda one: _gone(lambda: engine_.client.remove_volume(one)) and f"volume {one}"
+    )
+    return removed
+
+
+def _subject(thing: str) -> tuple[Subject, str]:
+    kind, _, name = thing.partition(" ")
+    return ("network" if kind == "network" else "node"), name
+
+
+def _each(things: list[T], action: Callable[[T], str | bool]) -> list[str]:
+    if not things:
+        return []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return [done for done in pool.map(action, things) if isinstance(done, str)]
+
+
+def _gone(action: Callable[[], object]) -> bool:
+    """Do it; True when the thing is gone by it or was before, False when the engine is still busy.
+
+    409 is a container whose removal is under way, or a volume in use; 403 is a network with a
+    node still on it.
+    """
+    from docker.errors import APIError, NotFound
+
+    with engine("remove what a lab left"):
+        try:
+            action()
+        except NotFound:
+            return True
+        except APIError as error:
+            if error.status_code in (403, 409):
+                return False
+            raise
+    return True
+
+
+def _volumes(engine_: Engine, lab: str, run_id: str) -> list[str]:
+    with engine("list volumes"):
+        answer = engine_.client.volumes(filters={"label": f"{labels.RUN}={run_id}"})
+    found = answer.get("Volumes") or []
+    return [volume["Name"] for volume in found if (volume.get("Labels") or {}).get(labels.LAB) == lab]

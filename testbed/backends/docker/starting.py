@@ -1,0 +1,278 @@
+"""Brings a lab up: checks before anything is made, Compose, then a look at every node.
+
+However it ends, there is a lab that works or nothing at all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from testbed.backends.base import Handle, NodeState, Owner, Progress, Report
+from testbed.backends.docker import (
+    attaching,
+    compose_cli,
+    compose_file,
+    images,
+    inventory,
+    labels,
+    nodes,
+    removal,
+)
+from testbed.backends.docker.claims import claim
+from testbed.backends.docker.client import Engine
+from testbed.backends.owner import DETACHED, Liveness
+from testbed.errors import DeadlinePassed, LabFailed, NodeExited, PrefixInUse, TestbedError, UsageError
+from testbed.topology import Topology
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+PAUSE = 0.03
+"""Seconds between two looks at nodes that are not ready."""
+
+_OVERLAP = re.compile(r"overlap", re.IGNORECASE)
+_NETWORK_REFUSED = re.compile(r"failed to create network (\S+?):")
+
+
+@dataclass(slots=True)
+class Start:
+    """One attempt to bring one lab up."""
+
+    engine: Engine
+    topology: Topology
+    name: str
+    run_id: str
+    owner: Owner | None
+    progress: Report
+    deadline: float
+
+    @property
+    def project(self) -> str:
+        """The Compose project."""
+        return labels.project_of(self.name)
+
+    def up(self) -> Handle:
+        """Bring it up; raise what Backend.up says, with nothing left behind."""
+        file = self._check()
+        until = time.monotonic() + self.deadline
+        with claim(self.name):
+            with ThreadPoolExecutor(1) as aside:
+                version = aside.submit(compose_cli.compose_version, compose_cli.docker_command())
+                self._make_room()
+                images.ensure(self.engine, self.topology, self.progress)
+                version.result()
+            try:
+                self._compose_up(file, until)
+                containers = self._wait_until_ready(until)
+            except BaseException:
+                removal.remove_run(self.engine, self.name, self.run_id)
+                raise
+        return attaching.handle_of(self.engine, self.name, self.run_id, self.topology, containers)
+
+    def _check(self) -> Path:
+        """Refuse what cannot be, before anything is asked of the engine."""
+        if not NAME.fullmatch(self.name):
+            raise UsageError(
+                f"start lab {self.name!r}",
+                "a lab's name is 1 to 40 of a-z, 0-9, - and _, a letter or digit first",
+            )
+        if self.topology.source is None:
+            raise LabFailed(
+                f"start lab {self.name!r}",
+                "its topology was not read from a Compose file, which Docker needs",
+            )
+        return self.topology.source.path
+
+    def _make_room(self) -> None:
+        """Remove what a dead owner left of this name; refuse a name or addresses that are taken."""
+        for run in inventory.runs(self.engine):
+            if run.lab != self.name or run.empty:
+                continue
+            if not run.leftover:
+                raise LabFailed(
+                    f"start lab {self.name!r}",
+                    f"a lab of that name is up{_whose(run)}",
+                    f"Take it down (testbed down {self.name}), use it (--attach {self.name}),"
+                    " or choose another name",
+                )
+            self.progress(Progress("lab", self.name, "removed", "left by a run that was broken off"))
+            removal.remove_run(self.engine, run.lab, run.run_id)
+        if strangers := inventory.containers(self.engine, f"{labels.PROJECT}={self.project}"):
+            raise LabFailed(
+                f"start lab {self.name!r}",
+                f"the Compose project {self.project} is in use, by {strangers[0].name}",
+                "Choose another name",
+            )
+        self._refuse_taken_addresses()
+
+    def _refuse_taken_addresses(self) -> None:
+        taken = [
+            (subnet, holder)
+            for network in inventory.networks(self.engine)
+            for subnet in network.subnets
+            for holder in [_holder(network)]
+        ]
+        if self.engine.local:
+            taken += [(subnet, f"this machine's route by {device}") for subnet, device in routes()]
+        for network in self.topology.networks:
+            for wanted in (network.subnet, network.subnet6):
+                if wanted is None:
+                    continue
+                for subnet, holder in taken:
+                    if wanted.version == subnet.version and wanted.overlaps(subnet):
+                        raise self._in_use(f"{network.name} wants {wanted}, and {subnet} is held by {holder}")
+
+    def _in_use(self, seen: str) -> PrefixInUse:
+        return PrefixInUse(
+            f"start lab {self.name!r}",
+            seen,
+            "Choose other addresses (TESTBED_NET=10.210, where the file uses it),"
+            " or take the other one down (testbed ps, docker network ls)",
+        )
+
+    def _compose_up(self, file: Path, until: float) -> None:
+        """Run Compose on the user's file and ours; say what went wrong in the lab's terms."""
+        common = {
+            labels.LAB: self.name,
+            labels.RUN: self.run_id,
+            labels.OWNER: str(self.owner) if self.owner else DETACHED,
+            labels.STARTER: str(self.owner or Owner.current()),
+        }
+        profiles = self.topology.source.profiles if self.topology.source else ()
+        with TemporaryDirectory(prefix="testbed-up-") as folder:
+            over = Path(folder, "labels.json")
+            over.write_text(compose_file.override(self.topology, file, common), encoding="utf-8")
+            arguments = [
+                f"--project-name={self.project}", f"--file={file}", f"--file={over}",
+                *(f"--profile={profile}" for profile in profiles),
+                "up", "--detach", "--no-deps", "--quiet-pull", *self._services(),
+            ]  # fmt: skip
+            outcome = compose_cli.run(
+                arguments,
+                environment=self._environment(),
+                said=self._tell,
+                deadline=max(until - time.monotonic(), 1.0),
+            )
+        if outcome.status != 0:
+            raise self._diagnose(outcome)
+
+    def _services(self) -> list[str]:
+        return list(dict.fromkeys(node.service for node in self.topology.nodes))
+
+    def _environment(self) -> dict[str, str]:
+        """Return what Compose runs with: the variables that the topology was read with, and ours."""
+        given = dict(self.topology.source.environment) if self.topology.source else {}
+        base = {} if "TESTBED_BASE" in os.environ else images.base_argument(self.engine)
+        return {**base, **given, "TESTBED_CLIENT": "wait", **self.engine.environment()}
+
+    def _tell(self, said: compose_cli.Said) -> None:
+        """Pass Compose's progress on, under the names of the file."""
+        short = said.name.removeprefix(f"{self.project}-").removeprefix(f"{self.project}_")
+        if said.kind == "Network":
+            self.progress(Progress("network", short, said.state.lower()))
+        elif said.kind == "Container":
+            known = {node.name for node in self.topology.nodes}
+            single = short.removesuffix("-1")
+            self.progress(Progress("node", single if single in known else short, said.state.lower()))
+
+    def _diagnose(self, outcome: compose_cli.Outcome) -> TestbedError:
+        """Turn Compose's complaint into the error that says what to do."""
+        if _OVERLAP.search(outcome.text):
+            network = _NETWORK_REFUSED.search(outcome.text)
+            which = network[1].removeprefix(f"{self.project}_") if network else "a network"
+            return self._in_use(f"the engine refuses {which}: {outcome.text.splitlines()[-1]}")
+        for container in self._ours():
+            state = container.node_state
+            if (state.status == "exited" and state.exit_code != 0) or state.health == "unhealthy":
+                return self._exited(attaching.node_name(container, self.topology), container, state)
+        missing = images.missing(self.engine, self.topology)
+        if missing:
+            return images.not_here(missing, outcome.text)
+        return LabFailed(f"start lab {self.name!r}", f"docker compose says: {outcome.text}")
+
+    def _exited(self, node: str, container: inventory.Container, state: NodeState) -> NodeExited:
+        words = nodes.last_words(self.engine, container.id)
+        return NodeExited(
+            f"start lab {self.name!r}", f"node {node} {nodes.describe(state)}; its last words:\n{words}"
+        )
+
+    def _ours(self) -> list[inventory.Container]:
+        having = (
+            f"{labels.RUN}={self.run_id}",
+            f"{labels.LAB}={self.name}",
+            f"{labels.ROLE}={labels.ROLE_NODE}",
+        )
+        return inventory.containers(self.engine, *having)
+
+    def _wait_until_ready(self, until: float) -> list[inventory.Container]:
+        """Look at all nodes until each runs, and is healthy where it can tell, or has done its work.
+
+        Raises NodeExited for one that failed, DeadlinePassed naming those that are not ready.
+        """
+        told: set[str] = set()
+        while True:
+            containers = self._ours()
+            waiting = []
+            for container in containers:
+                node, state = attaching.node_name(container, self.topology), container.node_state
+                if (
+                    state.status in ("exited", "dead") and state.exit_code != 0
+                ) or state.health == "unhealthy":
+                    raise self._exited(node, container, state)
+                if not ready(state):
+                    waiting.append(f"{node} is {nodes.describe(state)}")
+                elif node not in told:
+                    told.add(node)
+                    self.progress(Progress("node", node, state.health or state.status))
+            absent = {node.name for node in self.topology.nodes} - {
+                attaching.node_name(container, self.topology) for container in containers
+            }
+            if not waiting and not absent:
+                return containers
+            if time.monotonic() > until:
+                seen = ", ".join([*waiting, *(f"{node} is not there" for node in sorted(absent))])
+                raise DeadlinePassed(f"start lab {self.name!r}", f"after {self.deadline:.0f} s {seen}")
+            time.sleep(PAUSE)
+
+
+def ready(state: NodeState) -> bool:
+    """Whether a node is as far as it will come: up and healthy, or ended with 0."""
+    if state.status == "running":
+        return state.health in (None, "healthy")
+    return state.status == "exited" and state.exit_code == 0
+
+
+def routes() -> Iterator[tuple[ipaddress.IPv4Network, str]]:
+    """Yield this machine's IPv4 routes and their devices, the default route not among them."""
+    try:
+        lines = Path("/proc/net/route").read_text(encoding="ascii").splitlines()[1:]
+    except FileNotFoundError:
+        return
+    for line in lines:
+        device, destination, _, flags, _, _, _, mask, *_ = line.split()
+        prefix = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
+        if int(flags, 16) & 1 and prefix:
+            address = ipaddress.IPv4Address(bytes.fromhex(destination)[::-1])
+            yield ipaddress.IPv4Network((address, prefix)), device
+
+
+def _holder(network: inventory.Network) -> str:
+    lab = network.labels.get(labels.LAB)
+    return f"network {network.declared} of lab {lab!r}" if lab else f"the network {network.name}"
+
+
+def _whose(run: inventory.Run) -> str:
+    owner = run.label(labels.OWNER)
+    if run.liveness is Liveness.DETACHED:
+        return ", left up on purpose"
+    return (
+        f", held by process {owner.partition(':')[0]}"
+        if run.liveness is Liveness.LIVE
+        else ", held elsewhere"
+    )
