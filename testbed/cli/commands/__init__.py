@@ -1,0 +1,1 @@
+"""One file for each command, named after it; each holds one click command called `command`."""

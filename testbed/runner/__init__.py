@@ -1,0 +1,1 @@
+"""The only place that composes: scenarios + labs -> a recorded, judged run."""
