@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from testbed.compose.interpolation import BadInterpolationError, Lookup, substitute
+from testbed.compose.interpolation import BadInterpolation, Lookup, substitute
 
 _BLANK: Final = re.compile(r"(?:\s+|#[^\n]*)*")
 _KEY: Final = re.compile(r"(?:export[ \t]+)?([^\s=:]*)[ \t]*([=:]|(?=\n)|$)")
@@ -23,7 +23,7 @@ _PLAIN_ESCAPES: Final = {
 }  # fmt: skip
 
 
-class BadLineError(ValueError):
+class BadLine(ValueError):
     """A line that is no assignment: its number, what it holds and what is allowed."""
 
     def __init__(self, line: int, given: str, allowed: str) -> None:
@@ -34,7 +34,7 @@ class BadLineError(ValueError):
 
 
 def parse(text: str, lookup: Lookup) -> dict[str, str]:
-    """Return the variables of a file; raise BadLineError at the first line that is none.
+    """Return the variables of a file; raise BadLine at the first line that is none.
 
     lookup: the environment, which wins over the file inside values.
     """
@@ -50,7 +50,7 @@ def parse(text: str, lookup: Lookup) -> dict[str, str]:
         line = text.count("\n", 0, at) + 1
         key = _KEY.match(text, at)
         if key is None or not _NAME.fullmatch(key.group(1)):
-            raise BadLineError(line, repr(text[at:].partition("\n")[0][:60]), "NAME=value")
+            raise BadLine(line, repr(text[at:].partition("\n")[0][:60]), "NAME=value")
         try:
             if key.group(2):
                 values[key.group(1)], at = _value(text, key.end(), line, known)
@@ -59,8 +59,8 @@ def parse(text: str, lookup: Lookup) -> dict[str, str]:
                 inherited = lookup(key.group(1))
                 if inherited is not None:
                     values[key.group(1)] = inherited
-        except BadInterpolationError as exc:
-            raise BadLineError(line, exc.given, exc.allowed) from exc
+        except BadInterpolation as exc:
+            raise BadLine(line, exc.given, exc.allowed) from exc
         at = _skip_blank(text, at)
     return values
 
@@ -94,7 +94,7 @@ def _quoted(text: str, at: int, line: int) -> tuple[str, int]:
         if text[end - 1] != "\\":
             return text[at + 1 : end], end + 1
         end += 1
-    raise BadLineError(line, f"a value whose {text[at]} is not closed", f"a closing {text[at]}")
+    raise BadLine(line, f"a value whose {text[at]} is not closed", f"a closing {text[at]}")
 
 
 def _unescaped(escape: re.Match[str]) -> str:

@@ -34,7 +34,7 @@ _NAME: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR: Final = re.compile(r":?[-+?]")
 
 
-class BadInterpolationError(ValueError):
+class BadInterpolation(ValueError):
     """A value that cannot be substituted: `given` and `allowed` as a mistake has them."""
 
     def __init__(self, given: str, allowed: str) -> None:
@@ -44,13 +44,13 @@ class BadInterpolationError(ValueError):
 
 
 def substitute(template: str, lookup: Lookup) -> str:
-    """Return a text with its variables replaced; raise BadInterpolationError where that cannot be."""
+    """Return a text with its variables replaced; raise BadInterpolation where that cannot be."""
     return _substitute(template, lookup, 0)
 
 
 def _substitute(template: str, lookup: Lookup, depth: int) -> str:
     if depth > DEEPEST:
-        raise BadInterpolationError(f"more than {DEEPEST} variables in one another", "a simpler value")
+        raise BadInterpolation(f"more than {DEEPEST} variables in one another", "a simpler value")
     done: list[str] = []
     at = 0
     while (dollar := template.find("$", at)) >= 0:
@@ -104,11 +104,11 @@ def _braced(body: str, lookup: Lookup, depth: int) -> str:
     if kind.endswith("?"):
         what = "set" if kind == "?" else "set and not empty"
         reason = f": {word}" if word else ""
-        raise BadInterpolationError(f"variable {name.group()} is missing{reason}", f"{name.group()} {what}")
+        raise BadInterpolation(f"variable {name.group()} is missing{reason}", f"{name.group()} {what}")
     return word
 
 
-def _malformed(template: str) -> BadInterpolationError:
-    return BadInterpolationError(
+def _malformed(template: str) -> BadInterpolation:
+    return BadInterpolation(
         f"{shown(template)} is no variable", "${NAME}, ${NAME:-word}, …; $$ for a dollar sign"
     )

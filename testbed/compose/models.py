@@ -268,8 +268,10 @@ class Network(Declared):
 
 
 class ComposeFile(Declared):
-    """A whole file, whose services and networks the reader takes one by one: a mistake in one of
-    them hides none in the others."""
+    """A whole file; the reader takes its services and networks one by one.
+
+    A mistake in one of them hides none in the others.
+    """
 
     UNREAD = frozenset({"configs", "models", "secrets", "version", "volumes"})
     name: Text | None = None

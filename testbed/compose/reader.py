@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from testbed.compose import dotenv, models
-from testbed.compose.assemble import DEFAULT, Assembly, Declarations, networks_of
+from testbed.compose.assemble import Assembly, Declarations
 from testbed.compose.document import Document, shown
 from testbed.compose.document import Path as Place
 from testbed.compose.environment import environment_of
-from testbed.compose.interpolation import BadInterpolationError, substitute
+from testbed.compose.interpolation import BadInterpolation, substitute
+from testbed.compose.networks import DEFAULT, networks_of
 from testbed.compose.reading import Reading, Variables, near
 from testbed.compose.resolve import beyond_the_subset, resolve
 from testbed.compose.validation import validate
-from testbed.compose.yaml_lines import UnreadableError, parse
+from testbed.compose.yaml_lines import Unreadable, parse
 from testbed.errors import InvalidComposeFile, Mistake
 from testbed.topology import Source, Topology
 from testbed.topology.rules import mistakes as contradictions
@@ -53,9 +54,9 @@ def _opened(path: Path, environment: Mapping[str, str]) -> Reading:
         if env_file.is_file():
             variables.from_file = dotenv.parse(env_file.read_text("utf-8"), variables)
             variables.used.clear()
-    except UnreadableError as exc:
+    except Unreadable as exc:
         raise InvalidComposeFile(f"read {path}", [exc.mistake]) from exc
-    except dotenv.BadLineError as exc:
+    except dotenv.BadLine as exc:
         mistake = Mistake(".env", exc.given, f"allowed: {exc.allowed}", exc.line)
         raise InvalidComposeFile(f"read {path}", [mistake]) from exc
     except UnicodeDecodeError as exc:
@@ -88,12 +89,11 @@ def _with_variables(value: Any, path: Place, reading: Reading) -> Any:
         return {key: _with_variables(item, (*path, key), reading) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_variables(item, (*path, at), reading) for at, item in enumerate(value)]
-    if not isinstance(value, str) or "$" not in value or path in reading.unsubstituted:
+    if not isinstance(value, str) or "$" not in value or path in reading.bad:
         return value
     try:
         return substitute(value, reading.variables)
-    except BadInterpolationError as exc:
-        reading.unsubstituted.add(path)
+    except BadInterpolation as exc:
         reading.complain(path, exc.given, exc.allowed)
         return value
 
@@ -118,14 +118,14 @@ def _topology(reading: Reading, file: models.ComposeFile, name: str, source: Sou
     active = {
         key: service
         for key, service in declared.services.items()
-        if service is not None and _is_node(key, service, source.profiles, reading, declared)
+        if _is_node(key, service, source.profiles, reading, declared)
     }
     for network in _networks_in_use(assembly, active):
         assembly.add_network(network)
     nodes = []
     for key, service in active.items():
         nodes += assembly.nodes(key, service, environment_of(key, service, source.path.parent, reading))
-    if not nodes and None not in declared.services.values():
+    if not nodes:
         reading.complain(("services",), "no node", _why_no_node(declared))
     used = tuple(sorted(reading.variables.used.items()))
     topology = Topology(
@@ -168,14 +168,17 @@ def _networks_in_use(assembly: Assembly, active: Mapping[str, models.Service]) -
     for key, service in active.items():
         for network in networks_of(service):
             if network not in assembly.declared.networks and network != DEFAULT:
-                assembly.unknown_network(key, network)
+                known = assembly.declared.networks
+                allowed = (", ".join(known) or "one that is, under 'networks'") + near(network, known)
+                place = ("services", key, "networks", network)
+                assembly.reading.complain(place, "a network that is not declared", allowed)
             used[network] = None
     declared = [network for network in assembly.declared.networks if network in used]
     return declared + [network for network in used if network not in assembly.declared.networks]
 
 
 def _why_no_node(declared: Declarations) -> str:
-    profiles = sorted({p for service in declared.services.values() if service for p in service.profiles})
+    profiles = sorted({p for service in declared.services.values() for p in service.profiles})
     if profiles:
         return f"at least one service without network_mode; inactive profiles: {', '.join(profiles)}"
     return "at least one service without network_mode"

@@ -36,16 +36,17 @@ class Reading:
     document: Document
     variables: Variables
     mistakes: list[Mistake] = field(default_factory=list)
-    unsubstituted: set[Path] = field(default_factory=set)
-    """Values whose variables could not be replaced: their mistake is known, and none follows from it."""
+    bad: set[Path] = field(default_factory=set)
+    """Where the mistakes are."""
 
     def complain(self, path: Path, given: str, allowed: str) -> None:
         """Note a mistake at a path of the document."""
+        self.bad.add(path)
         self.mistakes.append(Mistake(dotted(path), given, f"allowed: {allowed}", self.document.line_of(path)))
 
-    def is_known_bad(self, path: Path) -> bool:
-        """Say whether what is at a path, or in it, could not be substituted."""
-        return any(bad[: len(path)] == path for bad in self.unsubstituted)
+    def has_mistakes(self, path: Path) -> bool:
+        """Say whether a mistake is known at a path or in what is there: none more is to follow from it."""
+        return any(bad[: len(path)] == path for bad in self.bad)
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from testbed.compose.document import Document, dotted
 from testbed.compose.document import Path as Place
-from testbed.compose.yaml_lines import UnreadableError, parse
+from testbed.compose.yaml_lines import Unreadable, parse
 from testbed.errors import InvalidComposeFile, Mistake
 
 _COMMANDS: Final = (("docker", "compose"), ("docker-compose",))
@@ -98,7 +98,7 @@ def _with_lines_of(written: Document, resolved: str, path: Path) -> Document:
     """Return Compose's answer, in the order and with the lines of what the user wrote."""
     try:
         document, _ = parse(resolved, path.name)
-    except UnreadableError as exc:
+    except Unreadable as exc:
         raise InvalidComposeFile(f"read {path} as Compose resolved it", [exc.mistake]) from exc
     value = _in_order_of(written.value, document.value)
     return Document(value, written.lines, written=written.value)

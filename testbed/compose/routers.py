@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import Final
@@ -29,12 +29,14 @@ class Taken:
     """What one service's environment has its nodes take.
 
     place: the path of the environment in the file.
+    unclear: networks whose subnet is not known for a mistake that is known.
     claimed: (network, field of Interface) -> the variable that it comes from.
     """
 
     reading: Reading
     place: Path
     networks: Mapping[str, Network]
+    unclear: Set[str]
     claimed: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def addresses(self, environment: Mapping[str, str], interfaces: Iterable[Interface]) -> list[Interface]:
@@ -63,6 +65,8 @@ class Taken:
             else:
                 self.claimed[name, attribute] = ADDRESSES
                 found[name] = _with_address(found[name], address)
+            return
+        if not self.unclear.isdisjoint(found):
             return
         known = ", ".join(f"{name} {subnet}" for name, subnet in subnets.items() if subnet is not None)
         self._complain(

@@ -33,17 +33,30 @@ _ALLOWED: Final = {
 """What is allowed, by the first word of pydantic's error type."""
 
 
-def validate(model: type[Model], value: Any, path: Path, reading: Reading) -> Model | None:
-    """Return a value as a model; None where it is not one, with its mistakes noted."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as exc:
-        for error in exc.errors(include_url=False):
-            at = (*path, *error["loc"])
-            if not reading.is_known_bad(at):
-                given, allowed = _explained(model, dict(error))
-                reading.complain(at, given, allowed)
-        return None
+def validate(model: type[Model], value: Any, path: Path, reading: Reading) -> Model:
+    """Return a value as a model, its mistakes noted and left out of it."""
+    while True:
+        try:
+            return model.model_validate(value)
+        except ValidationError as exc:
+            for error in exc.errors(include_url=False):
+                where = error["loc"]
+                at = (*path, *where)
+                if not reading.has_mistakes(at):
+                    given, allowed = _explained(model, dict(error))
+                    reading.complain(at, given, allowed)
+                value = _without(value, where)
+
+
+def _without(value: Any, where: tuple[str | int, ...]) -> Any:
+    """Return a value without the entry that an error is about, or without the nearest one above it."""
+    if where and isinstance(value, dict) and where[0] in value:
+        inner = value[where[0]]
+        rest = {key: item for key, item in value.items() if key != where[0]}
+        if len(where) > 1 and isinstance(inner, dict) and where[1] in inner:
+            rest[str(where[0])] = _without(inner, where[1:])
+        return rest
+    return {}
 
 
 def _explained(model: type[models.Declared], error: dict[str, Any]) -> tuple[str, str]:

@@ -25,7 +25,7 @@ _RESOLVED_BY_COMPOSE: Final = ("!reset", "!override")
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class UnreadableError(Exception):
+class Unreadable(Exception):
     """The text is no document: with the one mistake after which nothing can be read."""
 
     def __init__(self, mistake: Mistake) -> None:
@@ -37,18 +37,18 @@ def parse(text: str, name: str) -> tuple[Document, list[Mistake]]:
     """Return the first document of a text, and the mistakes that leave it readable.
 
     name: what a mistake calls the document as a whole.
-    Raises UnreadableError where the text is not YAML, or is too large or too deep.
+    Raises Unreadable where the text is not YAML, or is too large or too deep.
     """
     try:
         return _Composer(yaml.parse(text, Loader=_LOADER), name).document()
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else None
         problem = ", ".join(part for part in (exc.context, exc.problem) if part)
-        raise UnreadableError(Mistake(name, problem or "not YAML", "allowed: YAML", line)) from exc
+        raise Unreadable(Mistake(name, problem or "not YAML", "allowed: YAML", line)) from exc
     except (yaml.YAMLError, UnicodeEncodeError) as exc:
         reason = str(exc).splitlines()[0]
         given = f"a character that YAML does not have: {reason}"
-        raise UnreadableError(Mistake(name, given, "allowed: YAML")) from exc
+        raise Unreadable(Mistake(name, given, "allowed: YAML")) from exc
 
 
 class _Composer:
@@ -176,8 +176,8 @@ class _Composer:
     def _complain(self, path: Path, given: str, allowed: str, line: int) -> None:
         self._mistakes.append(Mistake(dotted(path) or self._name, given, f"allowed: {allowed}", line))
 
-    def _unreadable(self, given: str, allowed: str, line: int) -> UnreadableError:
-        return UnreadableError(Mistake(self._name, given, f"allowed: {allowed}", line))
+    def _unreadable(self, given: str, allowed: str, line: int) -> Unreadable:
+        return Unreadable(Mistake(self._name, given, f"allowed: {allowed}", line))
 
 
 def _is_merge(event: Any) -> bool:
