@@ -7,7 +7,7 @@ operation is written once, above it, over the channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -197,8 +197,13 @@ class Backend(Protocol):
     def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:
         """Return what the node's program wrote to standard output and error, in order."""
 
-    def follow(self, handle: Handle, nodes: Sequence[str], tail: int | None = None) -> int:
-        """Show nodes' logs on our terminal as they grow, until Ctrl-C or their end."""
+    def follow(
+        self, handle: Handle, nodes: Sequence[str], *, tail: int | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield (node, line) of these nodes' logs as they grow, until all have ended.
+
+        Close the iterator to stop following. A line is as the node wrote it, without its end.
+        """
 
     def state(self, handle: Handle, node: str) -> NodeState:
         """Return what the node is doing now."""

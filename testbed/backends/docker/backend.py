@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.backends.base import (
@@ -17,11 +19,12 @@ from testbed.backends.base import (
     Report,
     ignore,
 )
-from testbed.backends.docker import attaching, cables, execution, images, inventory, nodes, removal, starting
+from testbed.backends.docker import acting, attaching, cables, execution, images, inventory, removal, starting
 from testbed.backends.docker.client import Engine
 from testbed.backends.docker.compose_cli import compose_version, docker_command
+from testbed.backends.docker.following import follow
 from testbed.backends.docker.probes import Probes
-from testbed.errors import NodeExited
+from testbed.errors import NodeExited, TestbedError
 from testbed.topology import Topology
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class DockerBackend:
         self._engine = Engine()
         self._probes: dict[tuple[str, str], Probes] = {}
         self._lock = threading.Lock()
+        self._owned: dict[tuple[str, str], int] = {}
 
     def versions(self) -> dict[str, str]:
         """Return the versions of engine, API, Compose and the engine's kernel."""
@@ -63,8 +67,26 @@ class DockerBackend:
         deadline: float = 120.0,
     ) -> Handle:
         """Bring a topology up; see Backend.up."""
+        if owner is not None:
+            self._own(name, run_id)
         start = starting.Start(self._engine, topology, name, run_id, owner, progress, deadline)
-        return start.up()
+        try:
+            return start.up()
+        except TestbedError:  # whatever it is, nothing was left
+            self._owned.pop((name, run_id), None)
+            raise
+
+    def _own(self, name: str, run_id: str) -> None:
+        """See to it that a lab does not outlive this process, even if nobody takes it down."""
+        if not self._owned:
+            atexit.register(self._at_exit)
+        self._owned[name, run_id] = os.getpid()
+
+    def _at_exit(self) -> None:
+        """Remove what this process started and did not take down (a fork of it started nothing)."""
+        for (name, run_id), process in list(self._owned.items()):
+            if process == os.getpid():
+                removal.remove_run(self._engine, name, run_id)
 
     def attach(self, name: str, topology: Topology | None = None) -> Handle:
         """Find a lab that is up; see Backend.attach."""
@@ -81,6 +103,7 @@ class DockerBackend:
         """Remove the lab and see that nothing of it remains."""
         self.release(handle)
         removal.remove_run(self._engine, handle.name, handle.run_id, progress=progress)
+        self._owned.pop((handle.name, handle.run_id), None)
 
     def list(self) -> list[LabStatus]:
         """Return all labs of this engine, leftovers among them."""
@@ -97,10 +120,10 @@ class DockerBackend:
         if not state.running:
             raise NodeExited(
                 f"open a probe at node {name}",
-                f"the node is {nodes.describe(state)}",
+                f"the node is {acting.describe(state)}",
                 f"See what it said: testbed logs {name}",
             )
-        return self._probes_of(handle).open(name, nodes.container_of(handle, name))
+        return self._probes_of(handle).open(name, acting.container_of(handle, name))
 
     def exec(
         self,
@@ -118,28 +141,35 @@ class DockerBackend:
     def terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
         """Run a command in the node's own container on our terminal; return its exit code."""
         tty = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-        container = nodes.container_of(handle, node)
-        return nodes.on_terminal(self._engine, ["exec", "--interactive", *tty, container, *argv])
+        container = acting.container_of(handle, node)
+        return acting.on_terminal(self._engine, ["exec", "--interactive", *tty, container, *argv])
 
     def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:
         """Return what the node's program wrote."""
-        return nodes.logs(self._engine, nodes.container_of(handle, node), tail)
+        return acting.logs(self._engine, acting.container_of(handle, node), tail)
+
+    def follow(
+        self, handle: Handle, nodes: Sequence[str], *, tail: int | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield (node, line) of these nodes' logs as they grow."""
+        chosen = {node: acting.container_of(handle, node) for node in nodes}
+        return follow(self._engine, chosen, tail)
 
     def state(self, handle: Handle, node: str) -> NodeState:
         """Return what the node is doing now."""
-        return nodes.state(self._engine, handle, node)
+        return acting.state(self._engine, handle, node)
 
     def kill(self, handle: Handle, node: str, signal: str = "SIGKILL") -> None:
         """Send a signal to the node's first process."""
-        nodes.act(self._engine, "kill", handle, node, signal=signal)
+        acting.act(self._engine, "kill", handle, node, signal=signal)
 
     def pause(self, handle: Handle, node: str) -> None:
         """Freeze the node's processes."""
-        nodes.act(self._engine, "pause", handle, node)
+        acting.act(self._engine, "pause", handle, node)
 
     def unpause(self, handle: Handle, node: str) -> None:
         """Let them go on."""
-        nodes.act(self._engine, "unpause", handle, node)
+        acting.act(self._engine, "unpause", handle, node)
 
     def pull(self, handle: Handle, node: str, network: str) -> None:
         """Pull the node's cable to a network."""
@@ -154,7 +184,7 @@ class DockerBackend:
         cables.set_cable(
             self.open_gateway(handle, node),
             node,
-            nodes.mac_of(self._engine, handle, node, network),
+            acting.mac_of(self._engine, handle, node, network),
             plugged,
             attaching.labels_for_guests(handle),
             self._engine.environment(),

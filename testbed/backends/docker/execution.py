@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from testbed.backends.base import Executed, Handle, NodeState
-from testbed.backends.docker import nodes
+from testbed.backends.docker import acting
 from testbed.backends.docker.client import Engine, engine
 from testbed.errors import DeadlinePassed, NodeExited, UsageError
 
@@ -70,16 +70,16 @@ def _create(
 ) -> str:
     from docker.errors import APIError, NotFound
 
-    container = nodes.container_of(handle, node)
+    container = acting.container_of(handle, node)
     with engine(what):
         try:
             created = engine_.client.exec_create(container, list(argv), stdin=wants_input, user=user or "")
         except NotFound as error:
-            raise NodeExited(what, nodes.describe(NodeState("missing"))) from error
+            raise NodeExited(what, acting.describe(NodeState("missing"))) from error
         except APIError as error:
             if error.status_code == 409:
                 raise NodeExited(
-                    what, f"the node is {nodes.describe(nodes.state(engine_, handle, node))}"
+                    what, f"the node is {acting.describe(acting.state(engine_, handle, node))}"
                 ) from error
             raise
     return str(created["Id"])

@@ -17,19 +17,20 @@ from tempfile import TemporaryDirectory
 
 from testbed.backends.base import Handle, NodeState, Owner, Progress, Report
 from testbed.backends.docker import (
+    acting,
     attaching,
     compose_cli,
     compose_file,
     images,
     inventory,
     labels,
-    nodes,
     removal,
 )
-from testbed.backends.docker.claims import claim
 from testbed.backends.docker.client import Engine
 from testbed.backends.owner import DETACHED, Liveness
+from testbed.claims import claim
 from testbed.errors import DeadlinePassed, LabFailed, NodeExited, PrefixInUse, TestbedError, UsageError
+from testbed.interrupts import shielded
 from testbed.topology import Topology
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -61,7 +62,13 @@ class Start:
         """Bring it up; raise what Backend.up says, with nothing left behind."""
         file = self._check()
         until = time.monotonic() + self.deadline
-        with claim(self.name):
+        with claim(f"up {self.name}") as granted:
+            if not granted:
+                raise LabFailed(
+                    f"start lab {self.name!r}",
+                    "another process is starting a lab of that name",
+                    "Choose another name",
+                )
             with ThreadPoolExecutor(1) as aside:
                 version = aside.submit(compose_cli.compose_version, compose_cli.docker_command())
                 self._make_room()
@@ -70,10 +77,11 @@ class Start:
             try:
                 self._compose_up(file, until)
                 containers = self._wait_until_ready(until)
+                return attaching.handle_of(self.engine, self.name, self.run_id, self.topology, containers)
             except BaseException:
-                removal.remove_run(self.engine, self.name, self.run_id)
+                with shielded():
+                    removal.remove_run(self.engine, self.name, self.run_id)
                 raise
-        return attaching.handle_of(self.engine, self.name, self.run_id, self.topology, containers)
 
     def _check(self) -> Path:
         """Refuse what cannot be, before anything is asked of the engine."""
@@ -189,7 +197,7 @@ class Start:
             return self._in_use(f"the engine refuses {which}: {outcome.text.splitlines()[-1]}")
         for container in self._ours():
             state = container.node_state
-            if (state.status == "exited" and state.exit_code != 0) or state.health == "unhealthy":
+            if failed(state):
                 return self._exited(attaching.node_name(container, self.topology), container, state)
         missing = images.missing(self.engine, self.topology)
         if missing:
@@ -197,9 +205,9 @@ class Start:
         return LabFailed(f"start lab {self.name!r}", f"docker compose says: {outcome.text}")
 
     def _exited(self, node: str, container: inventory.Container, state: NodeState) -> NodeExited:
-        words = nodes.last_words(self.engine, container.id)
+        words = acting.last_words(self.engine, container.id)
         return NodeExited(
-            f"start lab {self.name!r}", f"node {node} {nodes.describe(state)}; its last words:\n{words}"
+            f"start lab {self.name!r}", f"node {node} {acting.describe(state)}; its last words:\n{words}"
         )
 
     def _ours(self) -> list[inventory.Container]:
@@ -226,7 +234,7 @@ class Start:
                 ) or state.health == "unhealthy":
                     raise self._exited(node, container, state)
                 if not ready(state):
-                    waiting.append(f"{node} is {nodes.describe(state)}")
+                    waiting.append(f"{node} is {acting.describe(state)}")
                 elif node not in told:
                     told.add(node)
                     self.progress(Progress("node", node, state.health or state.status))
@@ -246,6 +254,11 @@ def ready(state: NodeState) -> bool:
     if state.status == "running":
         return state.health in (None, "healthy")
     return state.status == "exited" and state.exit_code == 0
+
+
+def failed(state: NodeState) -> bool:
+    """Whether a node will not come up any more."""
+    return (state.status in ("exited", "dead") and state.exit_code != 0) or state.health == "unhealthy"
 
 
 def routes() -> Iterator[tuple[ipaddress.IPv4Network, str]]:
