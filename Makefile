@@ -23,7 +23,7 @@ lint: env ## ruff, mypy and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck --external-sources setup/*.sh images/router/router.sh .ci/run
+	$(BIN)/shellcheck setup/*.sh images/router/router.sh .ci/run
 
 format: env ## let ruff format the sources
 	$(BIN)/ruff check --fix .

@@ -4,7 +4,9 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LOG=$ROOT/.cache/setup.log
+# shellcheck disable=SC2034  # the scripts that source this use it
 MIRROR=${TESTBED_MIRROR:-http://deb.debian.org/debian}
+PATH=$PATH:/usr/sbin # where Debian keeps dockerd, and does not look for ordinary users
 export DEBIAN_FRONTEND=noninteractive
 
 # Say what is being done, on standard error. What is already done is passed over in silence.
@@ -20,6 +22,7 @@ fail() {
 
 have() { command -v "$1" >/dev/null; }
 is_root() { [ "$(id -u)" -eq 0 ]; }
+can_install() { is_root && have apt-get; }
 
 # Run a command whose output matters only when it fails.
 quietly() {

@@ -10,7 +10,12 @@ OLDEST_ENGINE=20.10
 OLDEST_COMPOSE=2.24
 ANSWER_SECONDS=10 # an engine behind a dead address would keep us waiting for minutes
 START_SECONDS=60
+SOCKET=/var/run/docker.sock
+ENGINE_LOG=/var/log/docker.log
+DOCKERD='' # its process id, where no service manager looks after it
 
+# False where somebody's engine has a socket and this user lacks the right to it.
+may_ask() { [ ! -S "$SOCKET" ] || [ -w "$SOCKET" ]; }
 at_least() { [ "$(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$1" ]; }
 engine() { timeout "$ANSWER_SECONDS" docker version --format '{{.Server.Version}}' 2>/dev/null; }
 compose() { docker compose version --short 2>/dev/null; }
@@ -46,7 +51,7 @@ install() {
 	local by_hand="install Docker Engine and Compose: https://docs.docker.com/engine/install/"
 	is_root || fail "$1, and only root can install one" "as root: make engine" "or: $by_hand" \
 		"or use another machine's: export DOCKER_HOST=ssh://user@machine"
-	local ID='' VERSION_ID='' VERSION_CODENAME=''
+	local ID='' VERSION_ID=''
 	# shellcheck source=/dev/null
 	source /etc/os-release
 	[ "$ID" = debian ] || fail "$1, and this is not Debian" "$by_hand"
@@ -58,27 +63,34 @@ install() {
 }
 
 start() {
-	is_root || fail "Docker is installed, but no engine answers $(whoami)" \
-		"as root: make engine" "or, if it runs: usermod --append --groups docker $(whoami), and log in again"
+	is_root || fail "Docker is installed, but no engine runs" "as root: make engine"
 	say "starting the engine"
 	if [ -d /run/systemd/system ]; then
 		quietly systemctl start docker && return
 	elif [ -x /etc/init.d/docker ]; then
 		quietly service docker start && return
 	fi
-	say "no service manager could start it: running dockerd, logging to /var/log/docker.log"
-	setsid dockerd >>/var/log/docker.log 2>&1 </dev/null &
+	say "no service manager could start it: running dockerd, logging to $ENGINE_LOG"
+	setsid dockerd >>"$ENGINE_LOG" 2>&1 </dev/null &
+	DOCKERD=$!
 }
 
 await() {
 	local deadline=$((SECONDS + START_SECONDS))
 	until engine >/dev/null; do
-		[ "$SECONDS" -lt "$deadline" ] || {
-			if [ -d /run/systemd/system ]; then journalctl --unit docker --lines 25; else tail -n 25 /var/log/docker.log; fi >&2
-			fail "the engine does not answer after $START_SECONDS s" "its log ends as above"
-		}
+		[ "$SECONDS" -lt "$deadline" ] || not_started "does not answer after $START_SECONDS s"
+		[ -z "$DOCKERD" ] || kill -0 "$DOCKERD" 2>/dev/null || not_started "has ended"
 		sleep 0.2
 	done
+}
+
+not_started() {
+	if [ -d /run/systemd/system ]; then
+		journalctl --unit docker --lines 10 >&2
+	else
+		tail -n 10 "$ENGINE_LOG" >&2
+	fi
+	fail "the engine was started and $1" "the end of its log is above"
 }
 
 if [ -n "${DOCKER_HOST:-}" ]; then
@@ -87,7 +99,9 @@ if [ -n "${DOCKER_HOST:-}" ]; then
 	compose_fits || fail "docker compose is missing or older than $OLDEST_COMPOSE" \
 		"install the plugin: https://docs.docker.com/compose/install/"
 elif ! engine >/dev/null; then
-	have dockerd && compose_fits || install "no Docker engine answers"
+	may_ask || fail "an engine listens at $SOCKET, but $(whoami) may not use it" \
+		"as root: usermod --append --groups docker $(whoami), then log in again"
+	if ! have dockerd || ! compose_fits; then install "no Docker engine answers"; fi
 	engine >/dev/null || start
 	await
 elif ! compose_fits; then

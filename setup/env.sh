@@ -28,20 +28,20 @@ has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
 make_with_venv() {
 	local python
-	if ! find_python >/dev/null || ! has_venv "$(find_python)"; then
-		have apt-get && is_root || fail "Python 3.11 or later with venv is not here" \
+	if ! python=$(find_python) || ! has_venv "$python"; then
+		can_install || fail "Python 3.11 or later with venv is not here" \
 			"as root: apt-get install python3 python3-venv" "or install uv: https://docs.astral.sh/uv/"
 		apt_install python3 python3-venv
+		python=$(find_python) || fail "the Python of this system is older than 3.11" \
+			"set PYTHON to a later one, or install uv: https://docs.astral.sh/uv/"
 	fi
-	python=$(find_python) || fail "the Python of this system is older than 3.11" \
-		"set PYTHON to a later one, or install uv: https://docs.astral.sh/uv/"
 	quietly "$python" -m venv --clear "$VENV" &&
-		quietly "$VENV/bin/pip" install --disable-pip-version-check --editable "$ROOT[test]"
+		quietly "$VENV/bin/pip" install --disable-pip-version-check --editable "${ROOT}[test]"
 }
 
 make_with_uv() {
 	quietly uv venv --clear --python "${PYTHON:->=3.11}" "$VENV" &&
-		quietly uv pip install --python "$VENV/bin/python" --editable "$ROOT[test]"
+		quietly uv pip install --python "$VENV/bin/python" --editable "${ROOT}[test]"
 }
 
 is_ready && exit

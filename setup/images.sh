@@ -26,15 +26,22 @@ pull() {
 
 # The same system from Debian's packages, without a registry.
 bootstrap() {
-	have mmdebstrap || { is_root && have apt-get; } || fail "the registry cannot be reached, and mmdebstrap is not here" \
-		"as root: apt-get install mmdebstrap"
-	have mmdebstrap || apt_install mmdebstrap
-	mmdebstrap --quiet --variant=apt \
+	if ! have mmdebstrap; then
+		can_install || fail "no registry can be reached, and mmdebstrap is not here" \
+			"as root: apt-get install mmdebstrap" "or, where a registry is in reach: docker pull debian:trixie-slim"
+		apt_install mmdebstrap
+	fi
+	local tar
+	tar=$(mktemp)
+	quietly mmdebstrap --quiet --variant=apt --format=tar \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-include=/usr/share/doc/*/copyright' \
-		trixie - "$MIRROR" 2>>"$LOG" | docker import - "$BASE" >>"$LOG"
+		trixie "$tar" "$MIRROR" && quietly docker import "$tar" "$BASE"
+	local status=$?
+	rm "$tar"
+	return "$status"
 }
 
 make_base() {

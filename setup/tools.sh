@@ -3,9 +3,11 @@
 # Without them, the tests that need them are skipped and say so.
 source "$(dirname "$0")/common.sh"
 
-for program in tshark; do
+PROGRAMS=(tshark)
+
+for program in "${PROGRAMS[@]}"; do
 	have "$program" && continue
-	if is_root && have apt-get; then
+	if can_install; then
 		apt_install "$program"
 	else
 		say "$program is not here: what needs it is skipped (as root: apt-get install $program)"
