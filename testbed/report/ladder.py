@@ -1,0 +1,125 @@
+"""A ladder diagram as a value: who took part, and what happened in which order.
+
+Built from a recording, and a verdict where there is one; drawn elsewhere, as text, Mermaid or SVG.
+An arrow is one frame on one network; a packet that a router passes on is two arrows of one journey.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from testbed.evidence import Citation, Frame
+from testbed.report.lines import Line
+from testbed.report.numbering import Numbers
+from testbed.report.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Where a packet ended before its time. line: the line it got to, or was on its way to. why: in words."""
+
+    line: int
+    arrived: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One frame on one network.
+
+    time_ns: when it was sent (first seen, where the sender was not recorded), end_ns: when the last
+    copy was taken; both since the ladder's beginning. source, targets: places in the ladder's lines.
+    journey: the same number for the hops of one packet. frames: all copies, the sender's first.
+    """
+
+    time_ns: int
+    end_ns: int
+    source: int
+    targets: tuple[int, ...]
+    network: str
+    words: Words
+    frames: tuple[Frame, ...]
+    journey: int
+    numbers: Numbers | None = None
+    broadcast: bool = False
+    lost: Loss | None = None
+    cited_by: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number of the copy that stands for all, as Wireshark shows it."""
+        return self.frames[0].number
+
+    @property
+    def far(self) -> int:
+        """The line at which its head is drawn: the farthest that it reached."""
+        reached = self.targets or ((self.lost.line,) if self.lost else (self.source,))
+        return max(reached, key=lambda line: (abs(line - self.source), line))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened on one line: a TCP state, an action, how it ended, a fault that began.
+
+    state: the socket's state from here on, for notes of kind `state`. subject: which socket, in words.
+    """
+
+    time_ns: int
+    line: int
+    kind: Literal["state", "action", "outcome", "neighbour", "fault"]
+    text: str
+    citation: Citation | None = None
+    cited_by: tuple[str, ...] = ()
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The beginning of a step."""
+
+    time_ns: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A long run of like packets, left out of the drawing."""
+
+    time_ns: int
+    end_ns: int
+    text: str
+    arrows: tuple[Arrow, ...] = ()
+
+
+Row = Arrow | Note | Heading | Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The whole diagram. begin_ns: what times count from, nanoseconds since the epoch.
+
+    omitted: what was recorded and is not drawn, in words.
+    """
+
+    title: str
+    begin_ns: int
+    lines: tuple[Line, ...]
+    rows: tuple[Row, ...]
+    omitted: tuple[str, ...] = field(default=())
+
+    @property
+    def arrows(self) -> tuple[Arrow, ...]:
+        return tuple(row for row in self.rows if isinstance(row, Arrow))
+
+    @property
+    def cited(self) -> frozenset[str]:
+        """The names of the checks that stand on something in this ladder."""
+        return frozenset(name for row in self.rows if isinstance(row, Arrow | Note) for name in row.cited_by)
+
+
+def seconds(time_ns: int) -> str:
+    """A time since the beginning, to the microsecond: `0.000123`."""
+    sign = "-" if time_ns < 0 else ""
+    whole, rest = divmod(abs(time_ns), 1_000_000_000)
+    return f"{sign}{whole}.{rest // 1000:06d}"

@@ -1,0 +1,140 @@
+"""What a ladder writes beside its lines: TCP states, neighbour entries, actions and their ends, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from testbed.evidence import Action, Citation, Endpoint, Evidence, NeighbourSample, TcpSample
+from testbed.report.ladder import Note
+from testbed.report.lines import Line
+from testbed.report.words import excerpt
+from testbed.text import clean
+
+Citers = Mapping[Citation, tuple[str, ...]]
+
+_TOLD = ("data", "key", "value", "how", "network", "match")
+"""Arguments of actions that are worth telling, beside addresses, ports and commands."""
+
+
+def notes(evidence: Evidence, lines: Sequence[Line], cited: Citers) -> Iterator[Note]:
+    """Yield the notes of a recording, kind by kind; a node without a line has none."""
+    place = _Place(lines)
+    yield from _states(evidence, place, cited)
+    yield from _neighbours(evidence, place, cited)
+    yield from _actions(evidence, place, cited)
+    yield from _faults(evidence, place)
+
+
+class _Place:
+    """Which line of a node a note belongs to."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+
+    def of(self, node: str, address: object = None) -> int | None:
+        """The line that bears an address, else the node's first; None when it has no line."""
+        own = [at for at, line in enumerate(self._lines) if line.node == node]
+        for at in own:
+            if str(address) in self._lines[at].addresses:
+                return at
+        return own[0] if own else None
+
+
+def _states(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
+    """A note where a socket of a connection changes its state; listening sockets where they are cited."""
+    sockets = {_socket(sample) for sample in evidence.tcp_samples if sample.remote.port}
+    many = len({frozenset((local, remote)) for _, local, remote in sockets}) > 1
+    last: dict[tuple[str, Endpoint, Endpoint], str] = {}
+    for sample in evidence.tcp_samples:
+        names = cited.get(sample.citation, ())
+        listening = not sample.remote.port
+        if (listening or last.get(_socket(sample)) == sample.state) and not names:
+            continue
+        line = place.of(sample.node, sample.local.address)
+        last[_socket(sample)] = sample.state
+        if line is None:
+            continue
+        subject = f"{sample.local} – {sample.remote}" if sample.remote.port else str(sample.local)
+        text = sample.state
+        if listening:
+            text += f" :{sample.local.port} ({sample.receive_queue} of {sample.send_queue} wait)"
+        elif many:
+            text += f" :{max(sample.local.port, sample.remote.port)}"
+        yield Note(sample.time_ns - evidence.begin_ns, line, "state", text, sample.citation, names, subject)
+
+
+def _socket(sample: TcpSample) -> tuple[str, Endpoint, Endpoint]:
+    return sample.node, sample.local, sample.remote
+
+
+def _neighbours(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
+    """A note for each change of a neighbour entry that a check cites, or that taught a node a MAC."""
+    known: dict[tuple[str, object], str | None] = {}
+    for sample in evidence.neighbour_samples:
+        names = cited.get(sample.citation, ())
+        learned = sample.mac is not None and known.get((sample.node, sample.address)) != sample.mac
+        if sample.state == "DELETED":
+            known.pop((sample.node, sample.address), None)
+            learned = False
+        elif sample.mac is not None:
+            known[sample.node, sample.address] = sample.mac
+        line = place.of(sample.node)
+        if line is not None and (names or (learned and sample.address.version == 4)):
+            time_ns = sample.time_ns - evidence.begin_ns
+            yield Note(time_ns, line, "neighbour", _neighbour(sample), sample.citation, names)
+
+
+def _neighbour(sample: NeighbourSample) -> str:
+    if sample.mac is None:
+        return f"{sample.address} {sample.state}"
+    return f"{sample.address} at {sample.mac} {sample.state}"
+
+
+def _actions(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
+    """A note where an action begins, and one where it ends otherwise than well."""
+    for action in evidence.actions:
+        line = place.of(action.node)
+        if line is None:
+            continue
+        names = cited.get(action.citation, ())
+        begin, end = action.begin_ns - evidence.begin_ns, action.end_ns - evidence.begin_ns
+        yield Note(begin, line, "action", described(action), action.citation, names)
+        if action.error:
+            text = f"{action.name}: {clean(action.error)} after {action.seconds:.3f} s"
+            yield Note(end, line, "outcome", text, action.citation, names)
+
+
+def described(action: Action) -> str:
+    """An action in a few words: `connect 172.16.20.10:8888`, `run ip neigh`."""
+    given = action.arguments
+    parts = [action.name]
+    remote = given.get("remote")
+    if remote is None and {"address", "port"} <= set(given):
+        remote = [given["address"], given["port"]]
+    if remote:
+        parts.append(f"{remote[0]}:{remote[1]}" if isinstance(remote, list | tuple) else str(remote))
+    elif "port" in given:
+        parts.append(f":{given['port']}")
+    if isinstance(given.get("argv"), list | tuple):
+        parts.append(" ".join(str(word) for word in given["argv"]))
+    parts += [_datum(given[key]) for key in _TOLD if key in given]
+    return clean(" ".join(part for part in parts if part)).replace("\n", " ")[:80]
+
+
+def _datum(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return excerpt(bytes(value)) or f"{len(value)} bytes"
+    if isinstance(value, str):
+        return excerpt(value.encode("utf-8", "replace"))
+    return "" if value is None else str(value)[:40]
+
+
+def _faults(evidence: Evidence, place: _Place) -> Iterator[Note]:
+    """A note where a fault comes into force, with how often it struck."""
+    for fault in evidence.faults:
+        line = place.of(fault.node)
+        if line is not None:
+            times = f"{fault.hits} time{'s' if fault.hits != 1 else ''}" if fault.hits else "never"
+            text = f"fault: {clean(fault.description)} (struck {times})"
+            yield Note(fault.begin_ns - evidence.begin_ns, line, "fault", text)

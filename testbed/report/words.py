@@ -1,0 +1,153 @@
+"""What a ladder says of a packet: short words in the field's own terms.
+
+Everything that came off the wire is cleaned here; renderers escape it once more for where it goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from testbed.evidence import BROADCAST_MAC, Frame
+from testbed.packets import ARP, ICMP, IPv4, IPv6
+from testbed.report.numbering import Numbers
+from testbed.text import clean
+
+EXCERPT: Final = 24
+"""Characters of an application's data that a label shows."""
+
+_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0", "\x1b": "\\e"}
+_ICMP6: Final = {
+    128: "echo request",
+    129: "echo reply",
+    133: "router solicitation",
+    134: "router advertisement",
+    135: "neighbour solicitation",
+    136: "neighbour advertisement",
+    143: "multicast listener report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A label in three parts.
+
+    protocol: `ARP`, `TCP`, `UDP`, `ICMP`, `ICMPv6`, `IP`, `Ethernet`. head: what it is. detail: its
+    numbers, relative. raw: the numbers as they stand in the header; empty where there are none.
+    """
+
+    protocol: str
+    head: str
+    detail: str = ""
+    raw: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.head, self.detail) if part)
+
+
+def words(frame: Frame, numbers: Numbers | None = None) -> Words:
+    """Say what a frame is. numbers: of a TCP segment, relative to its connection."""
+    packet = frame.packet
+    if packet.arp is not None:
+        return _arp(packet.arp, _broadcast(frame))
+    if packet.ip is not None and not (packet.tcp or packet.udp or packet.icmp):
+        ip = packet.ip
+        if ip.is_fragment:
+            return Words("IP", "fragment", f"id={identification(ip)} offset={ip.fragment_offset}")
+        return Words("IP", f"protocol {ip.upper_protocol}", f"{ip.source} to {ip.destination}")
+    if packet.tcp is not None:
+        return _tcp(frame, numbers)
+    if packet.udp is not None:
+        ports = f"{packet.udp.source_port} to {packet.udp.destination_port}"
+        return Words("UDP", ports, _data(packet.payload, max(0, packet.udp.length - 8)))
+    if packet.icmp is not None:
+        return _icmp(packet.icmp)
+    return Words("Ethernet", clean(packet.summary()))
+
+
+def _broadcast(frame: Frame) -> bool:
+    ethernet = frame.packet.ethernet
+    return ethernet is not None and ethernet.destination == BROADCAST_MAC
+
+
+def _arp(arp: ARP, broadcast: bool) -> Words:
+    if arp.is_request:
+        if arp.sender_ip == arp.target_ip:
+            return Words("ARP", f"announces {arp.sender_ip}", f"at {arp.sender_mac}")
+        manner = "" if broadcast else " (unicast)"
+        return Words("ARP", f"who has {arp.target_ip}?", f"tell {arp.sender_ip}{manner}")
+    if arp.is_reply:
+        return Words("ARP", f"{arp.sender_ip} is at {arp.sender_mac}")
+    return Words("ARP", f"operation {arp.operation}", f"{arp.sender_ip} to {arp.target_ip}")
+
+
+def _tcp(frame: Frame, numbers: Numbers | None) -> Words:
+    tcp = frame.packet.tcp
+    assert tcp is not None
+    head = tcp.flag_names.replace("PSH,", "").replace(",PSH", "") or "no flags"
+    if numbers is None:
+        detail = f"seq={tcp.sequence}" + (f" ack={tcp.acknowledgment}" if tcp.ack else "")
+        return Words("TCP", head, detail)
+    end = f":{numbers.sequence + numbers.length}" if numbers.length else ""
+    parts = [f"seq={numbers.sequence}{end}"]
+    raw = f"raw {numbers.raw_sequence}"
+    if numbers.acknowledgment is not None:
+        parts.append(f"ack={numbers.acknowledgment}")
+        raw += f", {numbers.raw_acknowledgment}"
+    if numbers.again:
+        head += " again"
+    if numbers.length:
+        parts.append(_data(frame.packet.payload, numbers.length))
+    return Words("TCP", head, " ".join(parts), raw)
+
+
+def _icmp(icmp: ICMP) -> Words:
+    name = "ICMP" if icmp.version == 4 else "ICMPv6"
+    if icmp.is_echo:
+        kind = "echo request" if icmp.type in (8, 128) else "echo reply"
+        return Words(name, kind, f"id={icmp.identifier} seq={icmp.sequence}")
+    if icmp.version == 6 and icmp.type in (135, 136):
+        told = "who has {}?" if icmp.type == 135 else "{} is at {}"
+        return Words(name, told.format(icmp.target, icmp.link_layer_address))
+    quoted = icmp.quoted
+    about = ""
+    if quoted is not None and quoted.ip is not None:
+        about = f"about {quoted.ip.source} to {quoted.ip.destination}"
+    return Words(name, _message(icmp), about)
+
+
+def _message(icmp: ICMP) -> str:
+    if icmp.mtu is not None:
+        return f"{'fragmentation needed' if icmp.version == 4 else 'packet too big'}, MTU {icmp.mtu}"
+    if icmp.version == 6:
+        if icmp.type == 1:
+            kinds = {0: "no route", 3: "address unreachable", 4: "port unreachable"}
+            return kinds.get(icmp.code, "unreachable")
+        return "time exceeded" if icmp.type == 3 else _ICMP6.get(icmp.type, f"type {icmp.type}")
+    if icmp.type == 3:
+        kinds = {0: "network", 1: "host", 2: "protocol", 3: "port", 13: "administratively"}
+        return f"{kinds.get(icmp.code, f'code {icmp.code}')} unreachable"
+    return {5: "redirect", 11: "time exceeded"}.get(icmp.type, f"type {icmp.type} code {icmp.code}")
+
+
+def _data(payload: bytes, length: int) -> str:
+    shown = excerpt(payload)
+    return f"{length} bytes {shown}" if shown else f"{length} bytes"
+
+
+def identification(ip: IPv4 | IPv6) -> int:
+    """What the fragments of one packet have in common; of IPv6 without a fragment header the flow label."""
+    if isinstance(ip, IPv4):
+        return ip.identification
+    return ip.fragment.identification if ip.fragment else ip.flow_label
+
+
+def excerpt(payload: bytes, limit: int = EXCERPT) -> str:
+    """Return the beginning of some data as quoted text; empty when it does not look like text."""
+    text = payload[: limit * 4].decode("utf-8", "replace")
+    odd = sum(letter == "\ufffd" or not (letter.isprintable() or letter in "\n\r\t") for letter in text)
+    if not text or odd > len(text) // 4 + 1:
+        return ""
+    seen = clean("".join(_ESCAPES.get(letter, letter) for letter in text))
+    cut = len(seen) > limit or len(payload) > limit * 4
+    return f"“{seen[: limit - 1]}…”" if cut else f"“{seen}”"
