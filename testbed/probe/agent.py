@@ -1,0 +1,118 @@
+"""The agent: serves requests from the channel, each in a thread, and streams events.
+
+Messages on the channel are tuples:
+
+    in   (number, operation, {argument: value})
+    out  ("reply", number, True, value)
+         ("reply", number, False, (kind, errno, text))
+         ("event", name, value)
+
+`kind` of a failure: "os" (an OSError with its errno), "resolver" (getaddrinfo, errno is
+an EAI_ number), "deadline" (our own time limit), "unsupported" (the kernel lacks it),
+"refused" (an argument that cannot be), "fault" (a defect; the text is a traceback).
+A refused connection is no accident here but an answer, and is sent back as one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .errors import describe
+
+# Requests that may wait at the same time, most of them for a socket.
+MAX_THREADS = 1024
+
+# The modules that hold operations, each a class of the same name, made on first use.
+PARTS = frozenset({"processes", "sockets", "capture", "sampler", "frames", "system"})
+
+Operation = Callable[..., Any]
+
+
+class Agent:
+    """The operations of one probe and the channel that they answer on."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._sending = threading.Lock()
+        self._loading = threading.Lock()
+        self._parts: dict[str, Any] = {}
+        self._at_end = contextlib.ExitStack()
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        """Send one message; a channel that is gone ends the agent's own loop, not this caller."""
+        with self._sending, contextlib.suppress(OSError, EOFError):
+            self._channel.send(message)
+
+    def event(self, name: str, value: Any) -> None:
+        """Stream something that nobody asked for just now: frames, samples, output."""
+        self.send(("event", name, value))
+
+    def operation(self, name: str) -> Operation:
+        """Return the function for "part.operation"; parts are imported on first use."""
+        part, _, verb = name.partition(".")
+        with self._loading:
+            if part not in self._parts:
+                self._parts[part] = self._load(part)
+        operation: Operation = getattr(self._parts[part], "op_" + verb)
+        return operation
+
+    def _load(self, part: str) -> Any:
+        if part == "agent":
+            return self
+        if part not in PARTS:
+            raise ValueError(f"no part {part!r}")
+        made = getattr(importlib.import_module(f".{part}", __package__), part.capitalize())(self.event)
+        self._at_end.callback(made.close)
+        return made
+
+    def op_ping(self) -> int:
+        """Answer with this process's number: the smallest request there is."""
+        return os.getpid()
+
+    def op_clock(self) -> int:
+        """CLOCK_REALTIME here, in ns."""
+        return time.time_ns()
+
+    def op_end(self) -> None:
+        """Undo what was set on the node: offloads, processes, sockets."""
+        self._at_end.close()
+
+    def answer(self, number: int, name: str, arguments: dict[str, Any]) -> None:
+        """Run one operation and send its value or its error back."""
+        try:
+            value = self.operation(name)(**arguments)
+        except Exception as error:  # whatever it is, the caller must learn of it
+            self.send(("reply", number, False, describe(error)))
+        else:
+            self.send(("reply", number, True, value))
+
+    def loop(self) -> None:
+        """Serve until the other end closes the channel, then undo what was set on the node."""
+        pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="request")
+        with self._at_end:
+            while True:
+                try:
+                    number, name, arguments = self._channel.receive()
+                except EOFError:
+                    break
+                pool.submit(self.answer, number, name, arguments)
+
+
+def serve(channel: Any) -> None:
+    """Serve the channel; on its end undo what was set on the node, and end this process.
+
+    Threads may still wait in the kernel for what will never come, so the process does
+    not wait for them.
+    """
+    agent = Agent(channel)
+    try:
+        agent.loop()
+    finally:
+        os._exit(0)
