@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from testbed.evidence import Citation, Evidence, Frames, NothingSeen
+from testbed.evidence import Citation, Evidence, Frames, NothingSeen, States
 
 
 class Status(enum.StrEnum):
@@ -24,7 +24,7 @@ class Status(enum.StrEnum):
 
     @classmethod
     def combined(cls, statuses: Iterable[Status]) -> Status:
-        """failed > unknown > passed > skipped; of nothing at all: unknown."""
+        """Combine: failed > unknown > passed > skipped; of nothing at all: unknown."""
         found = set(statuses)
         for status in (cls.FAILED, cls.UNKNOWN, cls.PASSED, cls.SKIPPED):
             if status in found:
@@ -33,13 +33,21 @@ class Status(enum.StrEnum):
 
 
 class OneCited(Protocol):
+    """A frame, a sample or an action."""
+
     @property
-    def citation(self) -> Citation: ...
+    def citation(self) -> Citation:
+        """Its kind and number."""
+        ...
 
 
 class ManyCited(Protocol):
+    """A collection of them."""
+
     @property
-    def citations(self) -> tuple[Citation, ...]: ...
+    def citations(self) -> tuple[Citation, ...]:
+        """Those of its members."""
+        ...
 
 
 Cited = OneCited | ManyCited | Citation | Iterable["Cited"]
@@ -116,7 +124,9 @@ def expect_some(frames: Frames, cite: Cited = ()) -> Finding:
 def expect_none(frames: Frames, cite: Cited = ()) -> Finding:
     """Pass when there is no such frame, and the markers prove that the place was watched."""
     if frames:
-        return Finding(Status.FAILED, f"{len(frames)} {frames.what}, where none should be", citations_of(frames, cite))
+        return Finding(
+            Status.FAILED, f"{len(frames)} {frames.what}, where none should be", citations_of(frames, cite)
+        )
     if not frames.markers:
         return Finding(Status.UNKNOWN, f"no marker was seen, so nothing can be said of: {frames.what}")
     return Finding(Status.PASSED, f"none {frames.what}", citations_of(frames.markers_cited, cite))
@@ -134,6 +144,15 @@ def expect_all(findings: Iterable[Finding], what: str) -> Finding:
     reasons = [finding.reason for finding in found if finding.status is worst]
     more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
     return Finding(worst, f"{what}: {'; '.join(reasons[:3])}{more}", cites)
+
+
+def expect_held(states: States, state: str, at_least: float) -> Finding:
+    """Pass when a socket was seen in a state for `at_least` seconds: long enough to be no accident."""
+    held = states.held(state)
+    cites = citations_of(held)
+    if held.seconds >= at_least:
+        return Finding(Status.PASSED, f"{state} for {held.seconds:.3f} s", cites)
+    return Finding(Status.FAILED, f"{state} for {held.seconds:.3f} s only, expected {at_least} s", cites)
 
 
 CheckFunction = Callable[[Any, Evidence], Finding]
@@ -175,6 +194,7 @@ class CheckVerdict:
 
     @property
     def status(self) -> Status:
+        """How the check ended."""
         return self.finding.status
 
 
@@ -189,6 +209,7 @@ class Verdict:
 
     @property
     def status(self) -> Status:
+        """How the scenario ended: its checks combined."""
         if self.skipped:
             return Status.SKIPPED
         return Status.combined(verdict.status for verdict in self.checks)
@@ -234,7 +255,7 @@ def _run(method: Callable[[Evidence], Finding], evidence: Evidence) -> Finding:
         return method(evidence)
     except NothingSeen as missing:
         return Finding(Status.FAILED, str(missing), missing.cite)
-    except Exception as exc:  # the one broad catch: a check that crashes costs only itself
+    except Exception as exc:  # noqa: BLE001 - the one broad catch: a check that crashes costs only itself
         return Finding(Status.UNKNOWN, f"the check itself failed: {type(exc).__name__}: {exc}")
 
 
@@ -242,7 +263,9 @@ def _sound(finding: Finding, evidence: Evidence) -> Finding:
     """What stands on a recording with gaps, or passes without standing on anything, is unknown."""
     if evidence.gaps:
         reasons = "; ".join(str(gap) for gap in evidence.gaps[:3])
-        return Finding(Status.UNKNOWN, f"the recording has gaps ({reasons}); else: {finding.reason}", finding.cites)
+        return Finding(
+            Status.UNKNOWN, f"the recording has gaps ({reasons}); else: {finding.reason}", finding.cites
+        )
     if finding.status is Status.PASSED and not finding.cites:
         return Finding(Status.UNKNOWN, f"stands on nothing that was recorded: {finding.reason}")
     return finding

@@ -13,7 +13,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -58,14 +58,41 @@ def _names(checks: Iterable[CheckFunction | str]) -> frozenset[str]:
 
 
 class Mutant:
-    """A network broken in one way, run live. kills: the checks that it must turn red, and no others."""
+    """A network or a program broken in one way, run live.
+
+    breaks: what to do to the lab before the scenario acts; the lab undoes it afterwards.
+    settings: attributes of the scenario that take another value while it acts.
+    kills: the checks that it must turn red, and no others.
+    """
 
     live: ClassVar[bool] = True
 
-    def __init__(self, name: str, breaks: Callable[[Lab], object], kills: Iterable[CheckFunction | str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        breaks: Callable[[Lab], object] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        kills: Iterable[CheckFunction | str],
+    ) -> None:
         self.name = name
         self.breaks = breaks
+        self.settings = dict(settings or {})
         self.kills = _names(kills)
+
+    def prepared(self, scenario: type[Scenario], lab: Lab) -> Scenario:
+        """Break the lab, and return the scenario as it is to act on it."""
+        for name in self.settings:
+            if not hasattr(scenario, name):
+                raise InvalidScenario(
+                    f"prepare mutant {self.name!r} of {scenario.id}", f"it has no attribute {name!r}"
+                )
+        if self.breaks is not None:
+            self.breaks(lab)
+        instance = scenario()
+        for name, value in self.settings.items():
+            setattr(instance, name, value)
+        return instance
 
 
 class Edit:
@@ -85,7 +112,7 @@ class Scenario:
     """Base of all scenarios: the first line of a subclass's docstring is its title, the rest teaches.
 
     id: `family.name`. layer: what it is about. rfc: where the rules stand. claim: what the lesson says.
-    nodes: the nodes that it needs, each with the networks that it must be on.
+    places: the vantage points that it needs, `node:network`.
     topology: a Compose file of its own, beside the scenario; None for the default lab.
     mutants: how it is falsified.
     """
@@ -94,11 +121,7 @@ class Scenario:
     layer: ClassVar[Layer]
     claim: ClassVar[Claim]
     rfc: ClassVar[tuple[str, ...]] = ()
-    nodes: ClassVar[dict[str, tuple[str, ...]]] = {
-        "client": ("lan-a",),
-        "router": ("lan-a", "lan-b"),
-        "server": ("lan-b",),
-    }
+    places: ClassVar[tuple[str, ...]] = ("client:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
     topology: ClassVar[str | None] = None
     mutants: ClassVar[tuple[Mutant | Edit, ...]] = ()
 
@@ -108,23 +131,20 @@ class Scenario:
 
     @classmethod
     def title(cls) -> str:
+        """The first line of its docstring."""
         return (inspect.getdoc(cls) or cls.id).split("\n", 1)[0]
 
     @classmethod
     def checks(cls) -> tuple[Check, ...]:
+        """Its checks, in the order in which they are written."""
         return checks_of(cls)
 
     @classmethod
     def misfit(cls, topology: Topology) -> str | None:
         """Why this scenario cannot run on a topology; None when it can."""
-        have = {node.name: {interface.network for interface in node.interfaces} for node in topology.nodes}
-        wanting = []
-        for name, networks in cls.nodes.items():
-            if name not in have:
-                wanting.append(f"a node {name!r}")
-            else:
-                wanting += [f"{name!r} on {network!r}" for network in networks if network not in have[name]]
-        return f"it needs {', '.join(wanting)}" if wanting else None
+        have = {f"{node.name}:{i.network}" for node in topology.nodes for i in node.interfaces}
+        wanting = [place for place in cls.places if place not in have]
+        return f"it needs {', '.join(wanting)}, which this lab has not" if wanting else None
 
     def judge(self, evidence: Evidence) -> Verdict:
         """Judge a recording of this scenario."""
@@ -142,7 +162,9 @@ def defects(scenario: type[Scenario]) -> list[str]:
     if not checks:
         found.append("no checks")
     for mutant in scenario.mutants:
-        found += [f"mutant {mutant.name!r} kills {name!r}, which is no check" for name in mutant.kills - checks]
+        found += [
+            f"mutant {mutant.name!r} kills {name!r}, which is no check" for name in mutant.kills - checks
+        ]
         if not mutant.kills:
             found.append(f"mutant {mutant.name!r} kills nothing")
     killed = frozenset().union(*(mutant.kills for mutant in scenario.mutants))
@@ -153,13 +175,15 @@ def defects(scenario: type[Scenario]) -> list[str]:
 
 # -- the table
 
+PACKAGE = "testbed.scenarios"
 ENTRY_POINTS = "testbed.scenarios"
 
 
 def builtin_ids() -> tuple[str, ...]:
     """The ids of the shipped scenarios, read off the file names: nothing is imported."""
-    package = importlib.util.find_spec("testbed.scenarios")
-    assert package is not None and package.submodule_search_locations is not None
+    package = importlib.util.find_spec(PACKAGE)
+    assert package is not None
+    assert package.submodule_search_locations is not None
     ids = []
     for family in pkgutil.iter_modules(package.submodule_search_locations):
         if family.ispkg:
@@ -172,12 +196,14 @@ def builtin_ids() -> tuple[str, ...]:
     return tuple(sorted(ids))
 
 
-def load(id: str) -> type[Scenario]:
+def load(name: str) -> type[Scenario]:
     """Import one shipped scenario by its id; InvalidScenario when there is none."""
-    family, _, name = id.partition(".")
-    if id not in builtin_ids():
-        raise InvalidScenario(f"load scenario {id!r}", "there is none of that id", "`testbed list` shows them")
-    module = importlib.import_module(f"testbed.scenarios.{family}.{name.replace('.', '__').replace('-', '_')}")
+    if name not in builtin_ids():
+        raise InvalidScenario(
+            f"load scenario {name!r}", "there is none of that id", "`testbed list` shows all"
+        )
+    family, _, rest = name.partition(".")
+    module = importlib.import_module(f"{PACKAGE}.{family}.{rest.replace('.', '__').replace('-', '_')}")
     (scenario,) = scenarios_in(module)
     return scenario
 
@@ -212,7 +238,9 @@ def load_entry_points() -> list[type[Scenario]]:
         except Exception as exc:
             raise InvalidScenario(attempted, f"{type(exc).__name__}: {exc}") from exc
         if not (isinstance(loaded, type) and issubclass(loaded, Scenario)):
-            raise InvalidScenario(attempted, f"it is {loaded!r}", "it must name a class derived from Scenario")
+            raise InvalidScenario(
+                attempted, f"it is {loaded!r}", "it must name a class derived from Scenario"
+            )
         found.append(whole(loaded, attempted))
     return found
 

@@ -1,4 +1,4 @@
-"""The recording of a scenario as a value, and the questions that can be asked of it. Pure: no lab, no Docker."""
+"""The recording of a scenario as a value, and the questions that can be asked of it. Pure: no lab."""
 
 from testbed.evidence.frames import (
     BROADCAST_MAC,
@@ -10,10 +10,13 @@ from testbed.evidence.frames import (
     arp_of,
     flags_of,
     ip_of,
+    macs_of,
     receiver,
     sender,
     tcp_of,
+    ttl_of,
 )
+from testbed.evidence.recording import LOOPBACK, Crossings, Evidence, NodeView, connection_of
 from testbed.evidence.records import (
     MARKER_ETHERTYPE,
     Action,
@@ -29,7 +32,6 @@ from testbed.evidence.records import (
     TcpSample,
     Vantage,
 )
-from testbed.evidence.recording import LOOPBACK, Crossings, Evidence, NodeView, connection_of
 from testbed.evidence.states import Held, Neighbours, States
 
 __all__ = [
@@ -63,7 +65,9 @@ __all__ = [
     "connection_of",
     "flags_of",
     "ip_of",
+    "macs_of",
     "receiver",
     "sender",
     "tcp_of",
+    "ttl_of",
 ]

@@ -69,10 +69,12 @@ class Frames(Sequence[Frame]):
 
     @property
     def citations(self) -> tuple[Citation, ...]:
+        """Those of its members, in order."""
         return tuple(frame.citation for frame in self._frames)
 
     @property
     def markers_cited(self) -> tuple[Citation, ...]:
+        """Those of the markers."""
         return tuple(frame.citation for frame in self.markers)
 
     @property
@@ -117,9 +119,13 @@ class Frames(Sequence[Frame]):
         return self.where(lambda frame: frame.time_ns < time_ns, "earlier")
 
     def from_mac(self, mac: str) -> Self:
-        return self.where(lambda f: f.packet.ethernet is not None and f.packet.ethernet.source == mac, f"from {mac}")
+        """With this source MAC."""
+        return self.where(
+            lambda f: f.packet.ethernet is not None and f.packet.ethernet.source == mac, f"from {mac}"
+        )
 
     def to_mac(self, mac: str) -> Self:
+        """With this destination MAC."""
         return self.where(
             lambda f: f.packet.ethernet is not None and f.packet.ethernet.destination == mac, f"to {mac}"
         )
@@ -140,22 +146,27 @@ class Frames(Sequence[Frame]):
 
     @cached_property
     def arp(self) -> ArpFrames:
+        """Those that hold ARP."""
         return ArpFrames((f for f in self if f.packet.arp is not None), f"ARP {self.what}", self.markers)
 
     @cached_property
     def ip(self) -> IpFrames:
+        """Those that hold IP, of either version."""
         return IpFrames((f for f in self if f.packet.ip is not None), f"IP {self.what}", self.markers)
 
     @cached_property
     def icmp(self) -> IpFrames:
+        """Those that hold ICMP, of either version."""
         return IpFrames((f for f in self if f.packet.icmp is not None), f"ICMP {self.what}", self.markers)
 
     @cached_property
     def udp(self) -> IpFrames:
+        """Those that hold UDP."""
         return IpFrames((f for f in self if f.packet.udp is not None), f"UDP {self.what}", self.markers)
 
     @cached_property
     def tcp(self) -> Segments:
+        """Those that hold TCP."""
         return Segments((f for f in self if f.packet.tcp is not None), f"TCP {self.what}", self.markers)
 
 
@@ -173,6 +184,20 @@ def ip_of(frame: Frame) -> IPv4 | IPv6:
     if ip is None:
         raise TypeError(f"frame {frame.number} holds no IP")
     return ip
+
+
+def macs_of(frame: Frame) -> tuple[str, str]:
+    """The source and destination MAC of a frame."""
+    ethernet = frame.packet.ethernet
+    if ethernet is None:
+        raise TypeError(f"frame {frame.number} is no Ethernet frame")
+    return ethernet.source, ethernet.destination
+
+
+def ttl_of(frame: Frame) -> int:
+    """TTL of an IPv4 packet, hop limit of an IPv6 packet."""
+    ip = ip_of(frame)
+    return ip.ttl if isinstance(ip, IPv4) else ip.hop_limit
 
 
 def tcp_of(frame: Frame) -> TCP:
@@ -215,9 +240,11 @@ class IpFrames(Frames):
     """IP packets of either version."""
 
     def to(self, address: Address) -> Self:
+        """To an address."""
         return self.where(lambda f: ip_of(f).destination == address, f"to {address}")
 
     def coming_from(self, address: Address) -> Self:
+        """From an address."""
         return self.where(lambda f: ip_of(f).source == address, f"from {address}")
 
 
@@ -230,6 +257,7 @@ class Segments(IpFrames):
         return self.where(lambda f: {sender(f), receiver(f)} == ends, f"of {connection}:")
 
     def from_end(self, end: Endpoint) -> Segments:
+        """From one end of a connection."""
         return self.where(lambda f: sender(f) == end, f"from {end}")
 
     def port(self, number: int) -> Segments:
@@ -245,22 +273,27 @@ class Segments(IpFrames):
 
     @property
     def syns(self) -> Segments:
+        """SYN alone: the first of a handshake."""
         return self.flags("SYN")
 
     @property
     def syn_acks(self) -> Segments:
+        """SYN and ACK: the second of a handshake."""
         return self.flags("SYN,ACK")
 
     @property
     def fins(self) -> Segments:
+        """Those with FIN."""
         return self.where(lambda f: tcp_of(f).fin, "FIN")
 
     @property
     def resets(self) -> Segments:
+        """Those with RST."""
         return self.where(lambda f: tcp_of(f).rst, "RST")
 
     @property
     def with_data(self) -> Segments:
+        """Those that carry data."""
         return self.where(lambda f: bool(f.packet.payload), "with data")
 
     @property
@@ -291,7 +324,9 @@ class Segments(IpFrames):
         end = min(pieces, default=0)
         for offset in sorted(pieces):
             if offset > end:
-                raise ValueError(f"{self.what}: {offset - end} bytes are missing before frame data at {offset}")
+                raise ValueError(
+                    f"{self.what}: {offset - end} bytes are missing before frame data at {offset}"
+                )
             data += pieces[offset][end - offset :]
             end = max(end, offset + len(pieces[offset]))
         return bytes(data)

@@ -104,7 +104,7 @@ class Evidence:
     # -- places
 
     def at(self, *vantages: str) -> Frames:
-        """The frames of one or more vantage points, markers apart; KeyError for a place that was not recorded."""
+        """The frames of one or more vantage points, markers apart; KeyError for a place not recorded."""
         by_place = self._by_vantage
         for name in vantages:
             if name not in self._places:
@@ -112,9 +112,7 @@ class Evidence:
                 raise KeyError(f"no vantage point {name!r} in this recording; there are {known}")
         chosen = sorted((f for name in vantages for f in by_place[name]), key=lambda f: (f.time_ns, f.number))
         what = f"at {' or '.join(vantages)}"
-        return Frames(
-            (f for f in chosen if not f.is_marker), what, tuple(f for f in chosen if f.is_marker)
-        )
+        return Frames((f for f in chosen if not f.is_marker), what, tuple(f for f in chosen if f.is_marker))
 
     def on(self, network: str) -> Frames:
         """The frames of every vantage point on a network."""
@@ -158,6 +156,24 @@ class Evidence:
         wanted = " ".join(str(part) for part in (node, name, f"in step {step!r}" if step else None) if part)
         raise NothingSeen(f"an action {wanted}")
 
+    def during(self, step: str) -> Evidence:
+        """What was recorded during a step of the scenario; NothingSeen when it was never reached.
+
+        Markers are kept: the place was watched all the while.
+        """
+        for known in self.steps:
+            if known.name == step:
+                begin, end = known.begin_ns, known.end_ns
+                return self.edited(
+                    begin_ns=begin,
+                    end_ns=end,
+                    frames=tuple(f for f in self.frames if f.is_marker or begin <= f.time_ns <= end),
+                    tcp_samples=tuple(s for s in self.tcp_samples if begin <= s.time_ns <= end),
+                    neighbour_samples=tuple(s for s in self.neighbour_samples if begin <= s.time_ns <= end),
+                    actions=tuple(action for action in self.actions if action.step == step),
+                )
+        raise NothingSeen(f"step {step!r}")
+
     def all_actions(
         self, node: str | None = None, name: str | None = None, step: str | None = None
     ) -> tuple[Action, ...]:
@@ -186,9 +202,7 @@ class Evidence:
 
     def neighbours(self, node: str, address: IPv4Address | None = None) -> Neighbours:
         """The changes of a node's neighbour table, of one address or of all."""
-        samples = (
-            s for s in self.neighbour_samples if s.node == node and address in (None, s.address)
-        )
+        samples = (s for s in self.neighbour_samples if s.node == node and address in (None, s.address))
         what = f"neighbour {address} of {node}" if address else f"neighbours of {node}"
         return Neighbours(samples, what)
 
@@ -261,6 +275,7 @@ class Crossings:
 
     @property
     def citations(self) -> tuple[Citation, ...]:
+        """Those of its members, in order."""
         return tuple(frame.citation for pair in self.pairs for frame in pair)
 
     def of(self, test: Callable[[Frame], bool]) -> Crossings:

@@ -1,4 +1,4 @@
-"""The single things that a recording holds: a frame, a sample of the kernel's state, an action, a step, a gap.
+"""The single things that a recording holds: frames, samples of kernel state, actions, steps, gaps.
 
 Plain values on one clock (CLOCK_REALTIME, nanoseconds since the epoch).
 Each has a number, by which a verdict cites it.
@@ -96,14 +96,17 @@ class Frame:
 
     @property
     def citation(self) -> Citation:
+        """Its kind and number."""
         return Citation("frame", self.number)
 
     @property
     def truncated(self) -> bool:
+        """Whether the capture cut it."""
         return len(self.data) < self.original_length
 
     @property
     def is_marker(self) -> bool:
+        """Whether it is one of the recorder's own, which slice a recording."""
         return self.data[12:14] == b"\x88\xb5"
 
     def replaced(self, **changes: Any) -> Frame:
@@ -143,6 +146,7 @@ class TcpSample:
 
     @property
     def citation(self) -> Citation:
+        """Its kind and number."""
         return Citation("sample", self.number)
 
     def __str__(self) -> str:
@@ -153,7 +157,8 @@ class TcpSample:
 class NeighbourSample:
     """A change in a node's neighbour table, as the kernel announced it (RTM_NEWNEIGH, RTM_DELNEIGH).
 
-    state: `INCOMPLETE`, `REACHABLE`, `STALE`, `DELAY`, `PROBE`, `FAILED`, `PERMANENT`; `DELETED` when removed.
+    state: `INCOMPLETE`, `REACHABLE`, `STALE`, `DELAY`, `PROBE`, `FAILED`, `PERMANENT`,
+    and `DELETED` when removed.
     mac: None while it is not known.
     """
 
@@ -167,6 +172,7 @@ class NeighbourSample:
 
     @property
     def citation(self) -> Citation:
+        """Its kind and number."""
         return Citation("sample", self.number)
 
     def __str__(self) -> str:
@@ -195,6 +201,7 @@ class Action:
 
     @property
     def citation(self) -> Citation:
+        """Its kind and number."""
         return Citation("action", self.number)
 
     @property
@@ -252,6 +259,7 @@ class Vantage:
 
     @property
     def name(self) -> str:
+        """`node:network`."""
         return f"{self.node}:{self.network}"
 
     @property

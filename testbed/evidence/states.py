@@ -24,17 +24,21 @@ class Held:
 
     @property
     def seconds(self) -> float:
+        """How long, in seconds."""
         return (self.end_ns - self.begin_ns) / 1e9
 
     @property
     def citations(self) -> tuple[Citation, ...]:
+        """Those of its members, in order."""
         return tuple(sample.citation for sample in self.samples)
 
 
 class States(Sequence[TcpSample]):
     """The samples of some sockets, in order of time."""
 
-    def __init__(self, samples: Iterable[TcpSample], what: str, end_ns: int, cite: Iterable[Citation] = ()) -> None:
+    def __init__(
+        self, samples: Iterable[TcpSample], what: str, end_ns: int, cite: Iterable[Citation] = ()
+    ) -> None:
         self._samples = tuple(samples)
         self.what = what
         self.end_ns = end_ns
@@ -51,6 +55,7 @@ class States(Sequence[TcpSample]):
 
     @property
     def citations(self) -> tuple[Citation, ...]:
+        """Those of its members, in order."""
         return tuple(sample.citation for sample in self._samples) or self._cite
 
     def where(self, test: Callable[[TcpSample], bool], what: str) -> States:
@@ -104,6 +109,7 @@ class Neighbours(Sequence[NeighbourSample]):
 
     @property
     def citations(self) -> tuple[Citation, ...]:
+        """Those of its members, in order."""
         return tuple(sample.citation for sample in self._samples) or self._cite
 
     def where(self, test: Callable[[NeighbourSample], bool], what: str) -> Neighbours:

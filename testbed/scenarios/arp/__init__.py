@@ -1,0 +1,1 @@
+"""Address resolution: from an IP address to a MAC."""

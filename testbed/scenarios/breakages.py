@@ -1,0 +1,124 @@
+"""Networks broken in one way: what a live mutant does to a lab before the scenario acts.
+
+Each function returns a breakage: Lab -> None. The lab undoes everything at the scenario's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from testbed.faults import Match
+from testbed.programs import program
+
+if TYPE_CHECKING:
+    from testbed.lab import Lab
+    from testbed.node import Node
+
+Breakage = Callable[["Lab"], None]
+
+NOBODY = 18889  # a port on which nothing of a lab listens
+IMPOSTOR = 18888  # a port for what stands in for a real server
+
+
+def changed(node: Node, do: str, undo: str) -> None:
+    """Run one command of ip(8) on a node, and have another undo it."""
+    node.run(["ip", *do.split()], check=True)
+    node.undo_later(lambda: node.run(["ip", *undo.split()]))
+
+
+def claims_address(thief: str, owner: str, network: str) -> Breakage:
+    """A second node takes a node's address on a network: two answer for it."""
+    return lambda lab: lab[thief].add_address(network, f"{lab[owner].address_on(network)}/24")
+
+
+def knows_already(asker: str, owner: str, network: str) -> Breakage:
+    """A static neighbour entry: nobody needs to ask."""
+    return lambda lab: lab[asker].add_neighbour(
+        network, lab[owner].address_on(network), lab[owner].mac_on(network)
+    )
+
+
+def routes_by(node: str, via: str, network: str) -> Breakage:
+    """A node's default route leads to another than its gateway."""
+    return lambda lab: lab[node].add_route("default", lab[via].address_on(network))
+
+
+def thinks_near(node: str, far: str) -> Breakage:
+    """A mask that is too wide: a node takes another network for a part of its own LAN."""
+
+    def breaks(lab: Lab) -> None:
+        (own,) = lab[node].declared.networks
+        subnet = lab.topology.network(far).subnet
+        changed(
+            lab[node],
+            f"route add {subnet} dev {lab[node].interface_on(own)}",
+            f"route delete {subnet} dev {lab[node].interface_on(own)}",
+        )
+
+    return breaks
+
+
+def bridges(router: str = "router", one: str = "lan-a", other: str = "lan-b") -> Breakage:
+    """The router is a bridge, and the hosts of both LANs take them for one."""
+
+    def breaks(lab: Lab) -> None:
+        node = lab[router]
+        legs = [node.interface_on(network) for network in (one, other)]
+        changed(node, "link add testbed0 type bridge", "link delete testbed0")
+        for leg in legs:
+            changed(node, f"link set {leg} master testbed0", f"link set {leg} nomaster")
+        changed(node, "link set testbed0 up", "link set testbed0 down")
+        thinks_near("client", other)(lab)
+        thinks_near("server", one)(lab)
+
+    return breaks
+
+
+def answers_for_others(router: str = "router") -> Breakage:
+    """The router answers ARP for the far host (proxy ARP, RFC 1027), which the client takes for near."""
+
+    def breaks(lab: Lab) -> None:
+        interface = lab[router].interface_on("lan-a")
+        lab[router].sysctl(f"net.ipv4.conf.{interface}.proxy_arp", 1)
+        thinks_near("client", "lan-b")(lab)
+
+    return breaks
+
+
+def translates(router: str, network: str) -> Breakage:
+    """The router puts its own address into what it forwards to a network."""
+
+    def breaks(lab: Lab) -> None:
+        lab[router].masquerade(network)
+
+    return breaks
+
+
+def loses_every(match: Match, node: str = "router") -> Breakage:
+    """A node drops every packet that matches, and says nothing."""
+
+    def breaks(lab: Lab) -> None:
+        lab[node].drop(match)
+
+    return breaks
+
+
+def nobody_listens(node: str, port: int) -> Breakage:
+    """What comes for a port of a node meets a closed one."""
+
+    def breaks(lab: Lab) -> None:
+        lab[node].redirect(port, NOBODY)
+
+    return breaks
+
+
+def replaces_server(node: str, port: int, name: str, *arguments: str) -> Breakage:
+    """Another program answers on a port of a node; `{port}` in its arguments is the one that it takes."""
+
+    def breaks(lab: Lab) -> None:
+        words = [argument.format(port=IMPOSTOR) for argument in arguments or ("{port}",)]
+        lab[node].spawn(program(name, *words)).wait_output("listens")
+        lab[node].redirect(port, IMPOSTOR)
+
+    return breaks

@@ -1,0 +1,127 @@
+"""Edits of a recording, for mutants that must turn one check red: a MAC swapped, a frame dropped.
+
+Each function returns an edit: Evidence -> Evidence. Frames are chosen by the questions that
+checks ask too, and changed byte by byte, so that the decoder sees what a broken network would show.
+Offsets are those of an untagged Ethernet frame, and of an IPv4 header without options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from testbed.evidence import Action, Evidence, Frame, TcpSample
+
+Choice = Callable[[Evidence], Iterable[Frame]]
+EditFunction = Callable[[Evidence], Evidence]
+
+ETHERNET_DESTINATION = slice(0, 6)
+ETHERNET_SOURCE = slice(6, 12)
+ARP_SENDER_MAC = slice(22, 28)
+ARP_TARGET_MAC = slice(32, 38)
+IP_TTL = slice(22, 23)
+IP_CHECKSUM = slice(24, 26)
+IP_SOURCE = slice(26, 30)
+TCP_SEQUENCE = slice(38, 42)
+TCP_ACKNOWLEDGMENT = slice(42, 46)
+TCP_FLAGS = slice(47, 48)
+SYN_OPTIONS = slice(54, 74)  # what Linux sends: MSS, SACK permitted, timestamps, NOP, window scale
+NO_OPTIONS = bytes([1] * 20)  # as many NOPs (RFC 9293 §3.1)
+
+STRANGER = bytes.fromhex("02005e000099")  # a MAC that no card of a lab has
+
+
+def rewritten(choose: Choice, where: slice, value: bytes) -> EditFunction:
+    """Put other bytes at a place of the chosen frames."""
+
+    def change(frame: Frame) -> Frame:
+        data = bytearray(frame.data)
+        data[where] = value
+        return frame.replaced(data=bytes(data), original_length=frame.original_length)
+
+    return changed(choose, change)
+
+
+def changed(choose: Choice, change: Callable[[Frame], Frame]) -> EditFunction:
+    """Replace each chosen frame."""
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {frame.number for frame in choose(seen)}
+        return seen.map_frames(lambda frame: change(frame) if frame.number in numbers else frame)
+
+    return edit
+
+
+def with_data(choose: Choice, payload: bytes) -> EditFunction:
+    """Let the chosen TCP segments carry data behind what they are."""
+
+    def change(frame: Frame) -> Frame:
+        data = bytearray(frame.data)
+        length = int.from_bytes(data[16:18], "big")
+        data[16:18] = (length + len(payload)).to_bytes(2, "big")
+        return frame.replaced(data=bytes(data[: 14 + length]) + payload)
+
+    return changed(choose, change)
+
+
+def dropped(choose: Choice) -> EditFunction:
+    """Take the chosen frames out of the recording."""
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {frame.number for frame in choose(seen)}
+        return seen.map_frames(lambda frame: None if frame.number in numbers else frame)
+
+    return edit
+
+
+def leaked(choose: Choice, vantage: str) -> EditFunction:
+    """Show copies of the chosen frames, as received, at another vantage point."""
+
+    def edit(seen: Evidence) -> Evidence:
+        number = max(frame.number for frame in seen.frames)
+        copies = [
+            frame.replaced(number=number + offset, vantage=vantage, direction="in")
+            for offset, frame in enumerate(choose(seen), 1)
+        ]
+        frames = sorted((*seen.frames, *copies), key=lambda frame: (frame.time_ns, frame.number))
+        return seen.edited(frames=tuple(frames))
+
+    return edit
+
+
+def forgotten_neighbours(node: str) -> EditFunction:
+    """Take a node's neighbour table out of the recording."""
+    return lambda seen: seen.map_neighbours(lambda sample: None if sample.node == node else sample)
+
+
+def learned_too(node: str, from_node: str) -> EditFunction:
+    """Give a node the neighbour entries that another one learned."""
+
+    def edit(seen: Evidence) -> Evidence:
+        copies = tuple(replace(s, node=node) for s in seen.neighbour_samples if s.node == from_node)
+        return seen.edited(neighbour_samples=(*seen.neighbour_samples, *copies))
+
+    return edit
+
+
+def without_state(state: str, node: str) -> EditFunction:
+    """Take the samples of a node's sockets in one state out of the recording."""
+
+    def keep(sample: TcpSample) -> TcpSample | None:
+        return None if (sample.node, sample.state) == (node, state) else sample
+
+    return lambda seen: seen.map_tcp_samples(keep)
+
+
+def renamed_remote(choose: Callable[[Evidence], Iterable[Action]], address: str) -> EditFunction:
+    """Let the chosen actions have reached another address."""
+
+    def change(action: Action) -> Action:
+        _, port = action.result["remote"]
+        return replace(action, result={**action.result, "remote": [address, port]})
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {action.number for action in choose(seen)}
+        return seen.map_actions(lambda action: change(action) if action.number in numbers else action)
+
+    return edit

@@ -1,0 +1,1 @@
+"""The Internet protocol: addresses, and the way from network to network."""

@@ -1,0 +1,1 @@
+"""TCP: how connections are opened, kept whole and closed."""

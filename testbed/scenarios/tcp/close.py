@@ -1,0 +1,194 @@
+"""tcp.close: each direction of a connection ends by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.checks import Finding, check, expect, expect_held
+from testbed.evidence import Evidence, Segments, States, flags_of, sender, tcp_of
+from testbed.faults import Match
+from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenarios import edits
+
+if TYPE_CHECKING:
+    from testbed.lab import Lab
+
+PORT = 9009
+CLEAN = "one clean connection"
+LOST_FIN = "the client's FIN is lost once"
+LOST_WORDS = "what the server has left to say is lost once"
+LOST_LAST_ACK = "the last ACK is lost once"
+WORDS = b"one more thing"
+HELD = 0.1  # seconds; what is lost comes again after 200 ms at the earliest (Linux: TCP_RTO_MIN)
+
+
+class TcpClose(Scenario):
+    """FIN, ACK, FIN, ACK: each direction of a connection ends by itself.
+
+    FIN says "I have nothing more to say", and counts as one byte, so its acknowledgment is
+    one more: u, u+1. It ends one direction only. The other side may finish what it was
+    doing, and then says the same: w, w+1. That makes four segments.
+
+    On the side that closes first, the kernel goes from ESTABLISHED through FIN-WAIT-1 (my FIN
+    is not acknowledged yet) and FIN-WAIT-2 (it is, the other's has not come) to TIME-WAIT. On
+    the other side it goes through CLOSE-WAIT (the other has finished, my program has not) and
+    LAST-ACK (my FIN is not acknowledged yet) to nothing. Most of these last for microseconds.
+    To see them, we lose the very segment that would end them, once: it is repeated after 200 ms.
+    """
+
+    id = "tcp.close"
+    layer = Layer.TRANSPORT
+    rfc = ("RFC 9293 §3.6", "RFC 9293 §3.3.2", "RFC 6298 §2.4")
+    claim = Claim(
+        "Closing takes four segments: FIN, ACK, FIN, ACK.",
+        Holds.QUALIFIED,
+        "Four when the other side has something left to do. When it closes at once, its ACK and its FIN "
+        "travel together, and three are enough (tcp.close-in-three).",
+    )
+
+    server_closes = True
+    client_resets = False
+    losses = 1  # how many of the segments in question are lost
+
+    def act(self, lab: Lab) -> None:
+        with lab.step(CLEAN):
+            self.open_and_close(lab)
+        with lab.step(LOST_FIN):
+            self.lose(lab, Match(flags="FIN,ACK", destination_port=PORT))
+            self.open_and_close(lab)
+        with lab.step(LOST_WORDS):
+            self.lose(lab, Match(source_port=PORT, payload=True))
+            self.open_and_close(lab, left_to_say=WORDS)
+        with lab.step(LOST_LAST_ACK):
+            self.open_and_close(lab, loses_last_ack=True)
+
+    def open_and_close(self, lab: Lab, left_to_say: bytes = b"", loses_last_ack: bool = False) -> None:
+        """Open a connection and close it from the client's side, until both kernels are done."""
+        with lab.server.listen(PORT) as listener:
+            ours = lab.client.connect(lab.server, PORT)
+            theirs = listener.accept()
+        if self.client_resets:
+            ours.reset()
+            return
+        ours.shutdown("write")
+        theirs.recv_end()
+        # The FIN is acknowledged now: what the server says next is a segment of its own.
+        lab.client.await_tcp_state(ours, "FIN-WAIT-2")
+        if left_to_say:
+            theirs.send(left_to_say)
+            ours.recv_exactly(len(left_to_say))
+        if not self.server_closes:
+            return
+        if loses_last_ack:
+            self.lose(lab, Match(flags="ACK", destination_port=PORT, payload=False))
+        theirs.close()
+        lab.client.await_tcp_state(ours, "TIME-WAIT")
+        lab.server.await_tcp_state(theirs, "CLOSED")
+        ours.close()
+
+    def lose(self, lab: Lab, match: Match) -> None:
+        """Lose the next segment that matches, on its way through the router."""
+        if self.losses:
+            lab.router.lose(match, times=self.losses)
+
+    # -- the segments
+
+    @staticmethod
+    def closing(seen: Evidence) -> Segments:
+        """The clean connection from the client's first FIN or RST on."""
+        segments = seen.at("client:lan-a").tcp.of(seen.connection("client", CLEAN))
+        last_of_opening = segments[2]
+        return segments.after(last_of_opening)
+
+    @check("a connection is closed by just four segments: FIN, ACK, FIN, ACK")
+    def four_segments(self, seen: Evidence) -> Finding:
+        closing, ends = self.closing(seen), seen.connection("client", CLEAN)
+        said = [("FIN" if "FIN" in flags_of(f) else "ACK", sender(f) == ends.client) for f in closing]
+        expected = [("FIN", True), ("ACK", False), ("FIN", False), ("ACK", True)]
+        resets = closing.resets
+        return expect(said, expected, cite=closing) & expect(len(resets), 0, cite=closing, what="resets")
+
+    @check("the numbers are u, u+1, w, w+1", needs=[four_segments])
+    def numbers_acknowledged(self, seen: Evidence) -> Finding:
+        closing = self.closing(seen)
+        fin, ack, other_fin, other_ack = (tcp_of(frame) for frame in closing)
+        u, w = fin.sequence, other_fin.sequence
+        return expect(
+            (ack.acknowledgment, other_ack.acknowledgment),
+            ((u + 1) % 2**32, (w + 1) % 2**32),
+            cite=closing,
+            what=f"u = {u}, w = {w}",
+        )
+
+    # -- the states of the side that closes first
+
+    @check("while its FIN is lost, the client is in FIN-WAIT-1")
+    def client_waits_in_fin_wait_1(self, seen: Evidence) -> Finding:
+        return expect_held(socket(seen, "client", LOST_FIN), "FIN-WAIT-1", HELD)
+
+    @check("while the server still has something to say, the client is in FIN-WAIT-2")
+    def client_waits_in_fin_wait_2(self, seen: Evidence) -> Finding:
+        return expect_held(socket(seen, "client", LOST_WORDS), "FIN-WAIT-2", HELD)
+
+    @check("when the server has closed too, the client is in TIME-WAIT")
+    def client_ends_in_time_wait(self, seen: Evidence) -> Finding:
+        states = socket(seen, "client", LOST_LAST_ACK)
+        held = states.held("TIME-WAIT")
+        return expect(states.names[-1], "TIME-WAIT", cite=held, what="the last state seen")
+
+    # -- the states of the other side
+
+    @check("while its program is not done, the server is in CLOSE-WAIT")
+    def server_waits_in_close_wait(self, seen: Evidence) -> Finding:
+        return expect_held(socket(seen, "server", LOST_WORDS), "CLOSE-WAIT", HELD)
+
+    @check("while the last ACK is lost, the server is in LAST-ACK")
+    def server_waits_in_last_ack(self, seen: Evidence) -> Finding:
+        return expect_held(socket(seen, "server", LOST_LAST_ACK), "LAST-ACK", HELD)
+
+    @check("when it is acknowledged, the server has no socket left")
+    def server_ends_closed(self, seen: Evidence) -> Finding:
+        states = socket(seen, "server", LOST_LAST_ACK)
+        held = states.held("LAST-ACK")
+        return expect(states.names[-1], "CLOSED", cite=(held, states), what="the last state seen")
+
+    mutants = (
+        Mutant(
+            "the server never closes",
+            settings={"server_closes": False},
+            kills=(four_segments, client_ends_in_time_wait, server_waits_in_last_ack, server_ends_closed),
+        ),
+        Mutant(
+            "the client resets instead of closing",
+            settings={"client_resets": True},
+            kills=(
+                four_segments,
+                client_waits_in_fin_wait_1,
+                client_waits_in_fin_wait_2,
+                client_ends_in_time_wait,
+                server_waits_in_close_wait,
+                server_waits_in_last_ack,
+                server_ends_closed,
+            ),
+        ),
+        Mutant(
+            "nothing is lost",
+            settings={"losses": 0},
+            kills=(
+                client_waits_in_fin_wait_1,
+                client_waits_in_fin_wait_2,
+                server_waits_in_close_wait,
+                server_waits_in_last_ack,
+            ),
+        ),
+        Edit(
+            "the client acknowledges another number",
+            edits.rewritten(lambda seen: TcpClose.closing(seen)[3:], edits.TCP_ACKNOWLEDGMENT, b"\0\0\0\1"),
+            kills=(numbers_acknowledged,),
+        ),
+    )
+
+
+def socket(seen: Evidence, node: str, step: str) -> States:
+    """What a node's kernel says of the connection of a step."""
+    return seen.tcp_states(node, seen.connection("client", step))
