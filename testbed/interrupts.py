@@ -77,6 +77,6 @@ def handled() -> Iterator[Interrupts]:
 
 
 def _say(text: str) -> None:
-    """Write to standard error past Python's buffers, which a signal handler may find in the middle of a write."""
+    """Write to standard error past Python's buffers, which the signal may have found in use."""
     with suppress(OSError):
         os.write(2, f"{text}\n".encode())

@@ -36,10 +36,12 @@ class Result:
 
     @property
     def id(self) -> str:
+        """The scenario's."""
         return self.scenario.id
 
     @property
     def status(self) -> Status:
+        """The verdict's."""
         return self.verdict.status
 
 
@@ -62,6 +64,7 @@ class RunResult:
 
     @property
     def status(self) -> Status:
+        """All verdicts combined: failed > unknown > passed > skipped."""
         return Status.combined(result.status for result in self.results)
 
     @property

@@ -28,7 +28,9 @@ class Terminal:
 
 def terminal_of(stream: IO[str], environment: Mapping[str, str] = os.environ) -> Terminal:
     """Look at a stream and at the environment."""
-    watched = stream.isatty() and not environment.get("CI") and environment.get("TERM", "") not in ("", "dumb")
+    watched = (
+        stream.isatty() and not environment.get("CI") and environment.get("TERM", "") not in ("", "dumb")
+    )
     width = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if stream.isatty() else PLAIN_WIDTH
     encoding = getattr(stream, "encoding", None) or "ascii"
     try:

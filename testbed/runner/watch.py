@@ -29,12 +29,14 @@ class Stopped(BaseException):
 class Watched:
     """A function running in a thread.
 
-    about: words for messages, such as `act tcp.close`. file: the source file whose lines tell where it waits.
+    about: words for messages, such as `act tcp.close`. file: the source file whose lines tell where
+    it waits. overdue: it was told to stop because its time was over.
     """
 
     def __init__(self, function: Callable[[], object], about: str, file: str | None) -> None:
         self._about = about
         self._file = file
+        self.overdue = False
         self._done: Future[None] = Future()
         context = contextvars.copy_context()
         self._thread = threading.Thread(
@@ -53,7 +55,8 @@ class Watched:
     def wait(self, seconds: float | None, stop: threading.Event) -> None:
         """Wait for its end, and raise what it raised.
 
-        Raises DeadlinePassed after so many seconds, and Interrupted when `stop` is set; it is told to stop then.
+        Raises DeadlinePassed after so many seconds, Interrupted when `stop` is set; it is told to stop
+        then.
         """
         begun = time.monotonic()
         while not stop.is_set():
@@ -70,6 +73,7 @@ class Watched:
 
     def _overdue(self, seconds: float) -> DeadlinePassed:
         where = self.where()
+        self.overdue = True
         self.stop()
         return DeadlinePassed(self._about, f"not done after {seconds:g} s; it was waiting {where}")
 

@@ -1,4 +1,4 @@
-"""`testbed explain`"""
+"""`testbed explain`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("ids", metavar="ID|FILE...", nargs=-1, required=True)
 def command(ids: tuple[str, ...]) -> None:
-    """Explain a scenario: the lesson, its claim, checks and mutants.
+    r"""Explain a scenario: the lesson, its claim, checks and mutants.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`testbed list`"""
+"""`testbed list`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from testbed.cli.options import format_option
 @click.argument("ids", metavar="[ID|FILE]...", nargs=-1)
 @click.option("-k", "narrowed", metavar="EXPR", default="", help='Only what fits, e.g. "tcp and not close".')
 @format_option("text", "json")
-def command(ids: tuple[str, ...], narrowed: str, format: str) -> None:
-    """List the scenarios.
+def command(ids: tuple[str, ...], narrowed: str, fmt: str) -> None:
+    r"""List the scenarios.
 
     \b
     Examples:
@@ -25,10 +25,15 @@ def command(ids: tuple[str, ...], narrowed: str, format: str) -> None:
     from testbed.runner.selection import select
 
     scenarios = [selected.scenario for selected in select(ids, narrowed)]
-    if format == "json":
+    if fmt == "json":
         show_json(
             [
-                {"id": one.id, "layer": one.layer, "title": one.title(), "checks": [c.name for c in one.checks()]}
+                {
+                    "id": one.id,
+                    "layer": one.layer,
+                    "title": one.title(),
+                    "checks": [c.name for c in one.checks()],
+                }
                 for one in scenarios
             ]
         )

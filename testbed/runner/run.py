@@ -1,0 +1,171 @@
+"""A run: scenarios on labs, several at a time if asked for, each recorded, judged and kept.
+
+The main thread brings labs up and takes them down, and is the one that Ctrl-C interrupts; scenarios act
+in threads of their own, one on each lab.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed.checks import Status
+from testbed.errors import TestbedError
+from testbed.interrupts import shielded
+from testbed.results import Result
+from testbed.runner.events import Listener
+from testbed.runner.judging import judged, not_run
+from testbed.runner.labs import Labs
+from testbed.runner.plan import Task
+from testbed.runner.single import Performance, perform
+from testbed.runs import RunFolder
+
+if TYPE_CHECKING:
+    from testbed.lab import Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """timeout: seconds for each scenario's act. jobs: labs at a time. first_red: end at the first red one."""
+
+    timeout: float | None = None
+    jobs: int = 1
+    first_red: bool = False
+
+
+class Run:
+    """A run under way: tasks in, results out. `results` holds what there is at any moment."""
+
+    def __init__(
+        self, tasks: list[Task], labs: Labs, folder: RunFolder, listener: Listener, limits: Limits
+    ) -> None:
+        self.results: list[Result] = []
+        self._tasks = tasks
+        self._labs = labs
+        self._folder = folder
+        self._listener = listener
+        self._limits = limits
+        self._busy: dict[str, Task] = {}
+        self._free: list[tuple[Path, Lab]] = []
+        self._stop = threading.Event()
+        self._ended: queue.SimpleQueue[tuple[Task, Lab, Performance | BaseException]] = queue.SimpleQueue()
+        self._some_ended = threading.Event()
+
+    def work(self) -> None:
+        """Run all tasks; however that ends, no scenario is under way and what was recorded is kept.
+
+        Raises KeyboardInterrupt, what Lab.up raises for the first lab of all, StorageFull.
+        """
+        try:
+            while self._tasks or self._busy:
+                while self._tasks and self._begin_one():
+                    pass
+                if self._busy:
+                    self._end_some()
+        except BaseException:
+            self._stop.set()
+            with shielded():
+                while self._busy:
+                    self._end_some()
+            raise
+
+    def _begin_one(self) -> bool:
+        """Begin a task on a free lab, or on a new one where there may be one more; say whether one began."""
+        for index, task in enumerate(self._tasks):
+            for place, (file, lab) in enumerate(self._free):
+                if file == task.file:
+                    del self._tasks[index], self._free[place]
+                    self._begin(task, lab)
+                    return True
+        self._drop_idle()
+        if len(self._busy) + len(self._free) >= self._limits.jobs:
+            return False
+        file = self._tasks[0].file
+        try:
+            lab = self._labs.up(file)
+        except TestbedError as exc:
+            if not self.results and not self._busy:
+                raise
+            self._give_up(file, f"no lab for it: {exc}")
+        else:
+            self._free.append((file, lab))
+        return True
+
+    def _drop_idle(self) -> None:
+        """Take down the labs that no task wants any more."""
+        wanted = {task.file for task in self._tasks}
+        for file, lab in list(self._free):
+            if file not in wanted:
+                self._free.remove((file, lab))
+                self._labs.down(lab)
+
+    def _give_up(self, file: Path, reason: str) -> None:
+        for task in [task for task in self._tasks if task.file == file]:
+            self._tasks.remove(task)
+            self.keep(not_run(task, reason))
+
+    def _begin(self, task: Task, lab: Lab) -> None:
+        def work() -> None:
+            outcome: Performance | BaseException
+            try:
+                outcome = perform(lab, task.scenario, timeout=self._limits.timeout, stop=self._stop)
+            except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
+                outcome = exc
+            self._ended.put((task, lab, outcome))
+            self._some_ended.set()
+
+        with shielded():
+            self._listener.begins(task.selected, lab.name)
+            self._busy[lab.name] = task
+            threading.Thread(target=work, name=f"testbed {task.scenario.id}", daemon=True).start()
+
+    def _end_some(self) -> None:
+        """Wait until a scenario has ended, and take in all that have."""
+        self._some_ended.wait()
+        with shielded():  # between taking a result and keeping it, nothing may come
+            self._some_ended.clear()
+            while not self._ended.empty():
+                self._take(*self._ended.get())
+
+    def _take(self, task: Task, lab: Lab, outcome: Performance | BaseException) -> None:
+        del self._busy[lab.name]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        result = self._judge(task, lab, outcome)
+        if outcome.spoiled and not self._labs.attached:
+            if not self._stop.is_set():
+                self._listener.note(f"lab {lab.name} is not used again: {outcome.spoiled}")
+            self._labs.down(lab)
+        else:
+            self._free.append((task.file, lab))
+        if self._limits.first_red and result.status in (Status.FAILED, Status.UNKNOWN):
+            self._tasks.clear()
+
+    def _judge(self, task: Task, lab: Lab, outcome: Performance) -> Result:
+        judge = judged(task.scenario, outcome)
+        evidence = None
+        if outcome.evidence is None:
+            verdict = judge(None)
+        else:
+            note = {"round": task.round, "source": task.selected.source, "outcome": outcome.note()}
+            evidence, verdict = self._folder.add(outcome.evidence, judge, lab.name, note)
+        return self.keep(
+            Result(
+                task.scenario,
+                verdict,
+                evidence,
+                seconds=outcome.seconds,
+                round=task.round,
+                lab=lab.name,
+                trace=outcome.trace,
+            )
+        )
+
+    def keep(self, result: Result) -> Result:
+        """Take a result in, and tell of it."""
+        self.results.append(result)
+        self._listener.ended(result)
+        return result

@@ -1,0 +1,115 @@
+"""One scenario on one running lab: record, act, cut, undo. What it means is judged elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from testbed.errors import (
+    DeadlinePassed,
+    Interrupted,
+    LabFailed,
+    NodeExited,
+    ProbeDied,
+    StorageFull,
+    TestbedError,
+    Unsupported,
+)
+from testbed.runner.plan import source_file
+from testbed.runner.watch import Watched
+from testbed.scenario import Scenario
+
+if TYPE_CHECKING:
+    from testbed.evidence import Evidence
+    from testbed.lab import Lab
+
+
+@dataclass(slots=True)
+class Performance:
+    """What came of acting.
+
+    error: what the act, or the recording, raised. judged: the recording can be judged all the same,
+    for what failed is in it: a refused connection is evidence. spoiled: the lab is not as it was
+    before, and why.
+    """
+
+    evidence: Evidence | None = None
+    error: BaseException | None = None
+    judged: bool = True
+    spoiled: str = ""
+    seconds: float = 0.0
+
+    @property
+    def trace(self) -> str:
+        """The traceback of what a scenario's own code raised, as text; else empty."""
+        if self.error is None or isinstance(self.error, (TestbedError, OSError)):
+            return ""
+        return "".join(traceback.format_exception(self.error))
+
+    @property
+    def reason(self) -> str:
+        """What was raised, as a sentence."""
+        if self.error is None:
+            return ""
+        if isinstance(self.error, TestbedError):
+            return str(self.error)
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+def perform(
+    lab: Lab,
+    scenario: type[Scenario],
+    *,
+    timeout: float | None,
+    stop: threading.Event,
+    breaks: Callable[[Lab], object] | None = None,
+) -> Performance:
+    """Let a scenario act on a lab while it is recorded, and undo on the lab what it did.
+
+    timeout: seconds that its act may take. breaks: breaks the network before the recording begins.
+    Raises nothing that a scenario or a lab can cause.
+    """
+    begun = time.monotonic()
+    done = Performance()
+    try:
+        if breaks is not None:
+            breaks(lab)
+        _record(lab, scenario, timeout, stop, done)
+    except (TestbedError, OSError) as exc:
+        done.error, done.judged = done.error or exc, False
+        if not isinstance(exc, Unsupported):
+            done.spoiled = done.reason
+    _undo(lab, done)
+    done.seconds = time.monotonic() - begun
+    return done
+
+
+def _record(
+    lab: Lab, scenario: type[Scenario], timeout: float | None, stop: threading.Event, done: Performance
+) -> None:
+    with lab.record(scenario.id) as recording:
+        act = Watched(lambda: scenario().act(lab), f"act {scenario.id}", str(source_file(scenario)))
+        try:
+            act.wait(timeout, stop)
+        except Exception as exc:  # noqa: BLE001 - whatever a scenario raises, it costs only itself
+            done.error = exc
+            done.judged = isinstance(exc, (OSError, DeadlinePassed)) and not act.overdue
+            if act.overdue or isinstance(exc, Interrupted):
+                done.spoiled = f"the scenario was broken off: {done.reason}"
+            elif isinstance(exc, (ProbeDied, NodeExited, LabFailed, StorageFull)):
+                done.spoiled = done.reason
+    done.evidence = recording.evidence
+
+
+def _undo(lab: Lab, done: Performance) -> None:
+    """Undo what the scenario changed; a lab on which that fails is not used again."""
+    try:
+        lab.undo.unwind()
+    except TestbedError as exc:
+        done.spoiled = done.spoiled or str(exc)
+        if done.error is None:
+            done.error = exc
