@@ -46,10 +46,6 @@ class Document:
             value = value[at]
         return line
 
-    def mistake(self, path: Path, given: str, allowed: str) -> Mistake:
-        """Return a mistake at a path, with its line."""
-        return Mistake(dotted(path), given, f"allowed: {allowed}", self.line_of(path))
-
 
 def _index(items: list[Any], name: str) -> int:
     """Return where a list such as ``[NAME, NAME=value]`` has a name, -1 where it does not."""
@@ -57,6 +53,15 @@ def _index(items: list[Any], name: str) -> int:
         if isinstance(item, str) and item.partition("=")[0] == name:
             return at
     return -1
+
+
+def mistake(where: str, given: str, allowed: str, line: int | None = None) -> Mistake:
+    """Return a mistake of a file; what the file brought along cannot steer a terminal."""
+    return Mistake(_printable(where), _printable(given), f"allowed: {_printable(allowed)}", line)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def shown(value: object, longest: int = 80) -> str:

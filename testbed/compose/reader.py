@@ -10,7 +10,7 @@ from typing import Any
 
 from testbed.compose import dotenv, models
 from testbed.compose.assemble import Assembly, Declarations
-from testbed.compose.document import Document, shown
+from testbed.compose.document import Document, mistake, shown
 from testbed.compose.document import Path as Place
 from testbed.compose.environment import environment_of
 from testbed.compose.interpolation import BadInterpolation, substitute
@@ -32,13 +32,10 @@ def read(path: Path, environment: Mapping[str, str], profiles: tuple[str, ...]) 
     if beyond := beyond_the_subset(reading.document):
         _used_by(reading.document.value, reading.variables)
         reading.document = resolve(path, environment, profiles, reading.document, beyond)
-    values = _substituted(reading, path)
-    file = validate(models.ComposeFile, values, (), reading)
-    topology = None
-    if file is not None:
-        source = Source(path, (), tuple(sorted(set(profiles))))
-        topology = _topology(reading, file, reading.variables.project or "", source)
-    if reading.mistakes or topology is None:
+    file = validate(models.ComposeFile, _substituted(reading, path), (), reading)
+    source = Source(path, (), tuple(sorted(set(profiles))))
+    topology = _topology(reading, file, reading.variables.project or "", source)
+    if reading.mistakes:
         raise InvalidComposeFile(
             f"read {path}", sorted(reading.mistakes, key=lambda m: (m.line or 0, m.path))
         )
@@ -50,22 +47,26 @@ def _opened(path: Path, environment: Mapping[str, str]) -> Reading:
     variables = Variables(environment)
     try:
         document, mistakes = parse(path.read_bytes().decode("utf-8-sig"), path.name)
+        if not isinstance(document.value, (dict, type(None))):
+            raise Unreadable(mistake(path.name, shown(document.value), "a mapping"))
         env_file = path.parent / ".env"
         if env_file.is_file():
             variables.from_file = dotenv.parse(env_file.read_text("utf-8"), variables)
             variables.used.clear()
     except Unreadable as exc:
-        raise InvalidComposeFile(f"read {path}", [exc.mistake]) from exc
+        raise _refused(path, exc.mistake) from exc
     except dotenv.BadLine as exc:
-        mistake = Mistake(".env", exc.given, f"allowed: {exc.allowed}", exc.line)
-        raise InvalidComposeFile(f"read {path}", [mistake]) from exc
+        raise _refused(path, mistake(".env", exc.given, exc.allowed, exc.line)) from exc
     except UnicodeDecodeError as exc:
-        mistake = Mistake(path.name, f"bytes that are no UTF-8: {exc.reason}", "allowed: UTF-8")
-        raise InvalidComposeFile(f"read {path}", [mistake]) from exc
+        raise _refused(path, mistake(path.name, f"bytes that are no UTF-8: {exc.reason}", "UTF-8")) from exc
     except OSError as exc:
-        mistake = Mistake(path.name, exc.strerror or str(exc), "allowed: a Compose file that can be read")
-        raise InvalidComposeFile(f"read {path}", [mistake]) from exc
+        given = exc.strerror or str(exc)
+        raise _refused(path, mistake(path.name, given, "a Compose file that can be read")) from exc
     return Reading(document, variables, mistakes)
+
+
+def _refused(path: Path, *mistakes: Mistake) -> InvalidComposeFile:
+    return InvalidComposeFile(f"read {path}", mistakes)
 
 
 def _listed(names: str | None) -> tuple[str, ...]:
@@ -131,9 +132,9 @@ def _topology(reading: Reading, file: models.ComposeFile, name: str, source: Sou
     topology = Topology(
         name, tuple(assembly.networks.values()), tuple(nodes), dataclasses.replace(source, environment=used)
     )
-    for mistake in contradictions(topology):
-        place = assembly.places.get(mistake.path, (mistake.path,))
-        reading.complain(place, mistake.given, mistake.allowed.removeprefix("allowed: "))
+    for found in contradictions(topology):
+        place = assembly.places.get(found.path, (found.path,))
+        reading.complain(place, found.given, found.allowed.removeprefix("allowed: "))
     return topology
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from testbed.compose.document import Document, Path, dotted
+from testbed.compose.document import Document, Path, dotted, mistake
 from testbed.errors import Mistake
 
 
@@ -42,7 +42,7 @@ class Reading:
     def complain(self, path: Path, given: str, allowed: str) -> None:
         """Note a mistake at a path of the document."""
         self.bad.add(path)
-        self.mistakes.append(Mistake(dotted(path), given, f"allowed: {allowed}", self.document.line_of(path)))
+        self.mistakes.append(mistake(dotted(path), given, allowed, self.document.line_of(path)))
 
     def has_mistakes(self, path: Path) -> bool:
         """Say whether a mistake is known at a path or in what is there: none more is to follow from it."""

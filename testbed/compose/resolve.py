@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from testbed.compose.document import Document, dotted
+from testbed.compose.document import Document, dotted, mistake
 from testbed.compose.document import Path as Place
 from testbed.compose.yaml_lines import Unreadable, parse
-from testbed.errors import InvalidComposeFile, Mistake
+from testbed.errors import InvalidComposeFile
 
 _COMMANDS: Final = (("docker", "compose"), ("docker-compose",))
 _PATIENCE: Final = 60.0
@@ -86,9 +86,7 @@ def _refused(
     path: Path, document: Document, beyond: list[tuple[Place, str]], given: str, allowed: str
 ) -> InvalidComposeFile:
     mistakes = [
-        Mistake(
-            dotted(place) or path.name, f"{name}: {given}", f"allowed: {allowed}", document.line_of(place)
-        )
+        mistake(dotted(place) or path.name, f"{name}: {given}", allowed, document.line_of(place))
         for place, name in beyond
     ]
     return InvalidComposeFile(f"read {path}", mistakes)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from testbed.compose import scalars
-from testbed.compose.document import Document, Path, dotted, shown
+from testbed.compose.document import Document, Path, dotted, mistake, shown
 from testbed.errors import Mistake
 
 DEEPEST: Final = 64
@@ -28,9 +28,9 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Unreadable(Exception):
     """The text is no document: with the one mistake after which nothing can be read."""
 
-    def __init__(self, mistake: Mistake) -> None:
-        super().__init__(str(mistake))
-        self.mistake = mistake
+    def __init__(self, cause: Mistake) -> None:
+        super().__init__(str(cause))
+        self.mistake = cause
 
 
 def parse(text: str, name: str) -> tuple[Document, list[Mistake]]:
@@ -44,11 +44,11 @@ def parse(text: str, name: str) -> tuple[Document, list[Mistake]]:
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else None
         problem = ", ".join(part for part in (exc.context, exc.problem) if part)
-        raise Unreadable(Mistake(name, problem or "not YAML", "allowed: YAML", line)) from exc
+        raise Unreadable(mistake(name, problem or "not YAML", "YAML", line)) from exc
     except (yaml.YAMLError, UnicodeEncodeError) as exc:
         reason = str(exc).splitlines()[0]
         given = f"a character that YAML does not have: {reason}"
-        raise Unreadable(Mistake(name, given, "allowed: YAML")) from exc
+        raise Unreadable(mistake(name, given, "YAML")) from exc
 
 
 class _Composer:
@@ -114,7 +114,7 @@ class _Composer:
             return None
         kind = tag.removeprefix(_STANDARD)
         if kind not in ("str", "int", "float", "bool", "null", "map", "seq"):
-            self._mistakes.append(Mistake(dotted(path) or self._name, f"tag {tag}", "allowed: no tag", line))
+            self._complain(path, f"tag {tag}", "no tag", line)
         return kind
 
     def _sequence(self, path: Path, line: int) -> list[Any]:
@@ -174,10 +174,10 @@ class _Composer:
         self._kept.append(container)
 
     def _complain(self, path: Path, given: str, allowed: str, line: int) -> None:
-        self._mistakes.append(Mistake(dotted(path) or self._name, given, f"allowed: {allowed}", line))
+        self._mistakes.append(mistake(dotted(path) or self._name, given, allowed, line))
 
     def _unreadable(self, given: str, allowed: str, line: int) -> Unreadable:
-        return Unreadable(Mistake(self._name, given, f"allowed: {allowed}", line))
+        return Unreadable(mistake(self._name, given, allowed, line))
 
 
 def _is_merge(event: Any) -> bool:
