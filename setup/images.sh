@@ -78,6 +78,7 @@ build() {
 	[ -z "$old" ] || quietly docker image rm "$old" || true
 }
 
+[ "${BASH_SOURCE[0]}" = "$0" ] || return 0 # sourced: whoever does wants the functions
 mkdir -p "$(dirname "$LOG")"
 for role in host router probe; do
 	there=$(docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "testbed/$role:$TAG" 2>/dev/null) || there=''

@@ -25,8 +25,8 @@ interfaces() {
 # The interface whose subnet holds an address: the kernel made a route to each subnet when Docker
 # gave the interface its address.
 interface_towards() {
-	ip -oneline -4 route show scope link proto kernel match "$1" |
-		sed -n 's/.* dev \([^ ]*\) .*/\1/p'
+	route=$(ip -oneline -4 route show scope link proto kernel match "$1") || return
+	echo "$route" | sed -n 's/.* dev \([^ ]*\) .*/\1/p'
 }
 
 take_address() {
