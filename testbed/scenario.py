@@ -132,7 +132,7 @@ class Scenario:
     @classmethod
     def title(cls) -> str:
         """The first line of its docstring."""
-        return (inspect.getdoc(cls) or cls.id).split("\n", 1)[0]
+        return inspect.cleandoc(cls.__doc__ or cls.id).split("\n", 1)[0]
 
     @classmethod
     def checks(cls) -> tuple[Check, ...]:
@@ -154,7 +154,7 @@ class Scenario:
 def defects(scenario: type[Scenario]) -> list[str]:
     """What is wrong with how a scenario is written: missing parts, checks without a mutant, unknown names."""
     found = [f"no {name}" for name in ("id", "layer", "claim") if not hasattr(scenario, name)]
-    if not inspect.getdoc(scenario):
+    if not scenario.__doc__:
         found.append("no docstring")
     if scenario.act is Scenario.act:
         found.append("no act()")
