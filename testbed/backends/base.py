@@ -194,6 +194,9 @@ class Backend(Protocol):
     def terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
         """Run a command in the node's own container on our terminal; return its exit code."""
 
+    def probe_terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
+        """Run a command with the network tools in the node's network namespace, on our terminal."""
+
     def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:
         """Return what the node's program wrote to standard output and error, in order."""
 

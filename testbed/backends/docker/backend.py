@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -143,6 +144,18 @@ class DockerBackend:
         tty = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
         container = acting.container_of(handle, node)
         return acting.on_terminal(self._engine, ["exec", "--interactive", *tty, container, *argv])
+
+    def probe_terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
+        """Run a command in a probe of its own beside the node, on our terminal; return its exit code."""
+        name = handle.topology.node(node).name
+        tty = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        arguments = self._probes_of(handle).run_arguments(
+            f"testbed-{handle.name}-tools-{name}-{secrets.token_hex(3)}",
+            name,
+            acting.container_of(handle, name),
+            *tty,
+        )
+        return acting.on_terminal(self._engine, [*arguments, *argv])
 
     def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:
         """Return what the node's program wrote."""

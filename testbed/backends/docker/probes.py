@@ -81,16 +81,20 @@ class Probes:
 
     def _command(self, name: str, node: str, container: str) -> list[str]:
         """Return the command that starts Python in a probe; execnet gives Python its arguments."""
+        return [self._docker, *self.run_arguments(name, node, container), "python3"]
+
+    def run_arguments(self, name: str, node: str, container: str, *more: str) -> list[str]:
+        """Return what docker is told to run a probe of this name beside a node, but for its command."""
         mine = {**self._labels, labels.ROLE: labels.ROLE_PROBE, labels.NODE: node}
         return [
-            self._docker, "run", "--interactive", "--rm", "--pull=never", f"--name={name}",
+            "run", "--interactive", "--rm", "--pull=never", f"--name={name}", *more,
             f"--network=container:{container}",
             "--cap-drop=ALL", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW",
             "--security-opt=no-new-privileges", "--read-only", "--tmpfs=/tmp",
             "--volume=/proc/sys/net:/sysnet", "--log-driver=none",
             f"--memory={MEMORY}", f"--pids-limit={PIDS}",
             *labels.arguments(mine),
-            PROBE, "python3",
+            PROBE,
         ]  # fmt: skip
 
 
