@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import testbed
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "testbed"
@@ -88,3 +92,18 @@ def test_scapy_is_never_imported() -> None:
     """Scapy is GPL-2.0, this package is Apache-2.0."""
     for path in sorted(PACKAGE.rglob("*.py")):
         assert not any(within(module, "scapy") for module in imports(path, for_types=True))
+
+
+def test_every_public_name_is_there() -> None:
+    """What the package offers can be imported from it, and costs nothing until it is."""
+    for name in testbed.__all__:
+        assert getattr(testbed, name).__module__.startswith("testbed."), name
+
+
+def test_importing_the_package_brings_nothing_heavy() -> None:
+    """`import testbed` is done by every command, by every user of the pytest plugin too."""
+    code = (
+        "import sys, testbed; print([m for m in ('docker', 'pydantic', 'rich', 'yaml') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
