@@ -4,7 +4,7 @@
 # What answers is used as it is, whoever's it is: no setting of it is changed. Only where none
 # answers, and we are root on Debian, one is installed from Debian's own packages, or started.
 # With DOCKER_HOST set, that engine is meant and no other.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 OLDEST_ENGINE=20.10
 OLDEST_COMPOSE=2.24

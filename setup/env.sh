@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Python environment in .venv: this package, editable, with what its tests need.
 # Made by uv where it is there, else by venv and pip. $PYTHON chooses the interpreter.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 VENV=$ROOT/.venv
 READY=$VENV/.ready # what it was made from: this place and this pyproject.toml

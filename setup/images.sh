@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The images of the lab: built where they are missing, or made from other files than are here now.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 BASE=testbed/base:trixie
 TAG=1 # the same as in compose.yaml
@@ -60,8 +60,11 @@ make_base() {
 
 # What an image is made from, as one number: the names, modes and contents of its files.
 content() {
-	(cd "$ROOT/images/$1" && find . -type f -printf '%m %p\n' | sort && find . -type f -exec sha256sum {} + | sort) |
-		sha256sum | cut -c 1-16
+	local find=(find . -name __pycache__ -prune -o -type f)
+	(cd "$ROOT/images/$1" && {
+		"${find[@]}" -printf '%m %p\n' | sort
+		"${find[@]}" -exec sha256sum {} + | sort
+	}) | sha256sum | cut -c 1-16
 }
 
 build() {

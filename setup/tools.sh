@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Programs that only the tests use: tshark, whose reading of a frame ours is held against.
 # Without them, the tests that need them are skipped and say so.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PROGRAMS=(tshark)
 
