@@ -139,6 +139,7 @@ class _Drawn:
             broadcast=group,
             lost=lost,
             cited_by=_names(self._cited, hop.frames),
+            cited_frames=tuple(f.number for f in hop.frames if f.citation in self._cited),
         )
 
 

@@ -6,16 +6,14 @@ unknown is `error`, skipped is `skipped`.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from testbed.checks import CheckVerdict, Status
 from testbed.report.citing import cited
+from testbed.report.markup import safe
 from testbed.results import Result, RunResult
 from testbed.text import clean
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(run: RunResult) -> str:
@@ -86,5 +84,4 @@ def _seconds(value: float) -> str:
 
 
 def _safe(text: str) -> str:
-    """A text without what no XML document may hold (XML 1.0 §2.2)."""
-    return _NOT_XML.sub("", clean(text))
+    return safe(clean(text))

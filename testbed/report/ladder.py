@@ -31,6 +31,7 @@ class Arrow:
     time_ns: when it was sent (first seen, where the sender was not recorded), end_ns: when the last
     copy was taken; both since the ladder's beginning. source, targets: places in the ladder's lines.
     journey: the same number for the hops of one packet. frames: all copies, the sender's first.
+    cited_by, cited_frames: names of checks, and the numbers of the copies that they cite.
     """
 
     time_ns: int
@@ -45,11 +46,12 @@ class Arrow:
     broadcast: bool = False
     lost: Loss | None = None
     cited_by: tuple[str, ...] = ()
+    cited_frames: tuple[int, ...] = ()
 
     @property
     def number(self) -> int:
-        """The number of the copy that stands for all, as Wireshark shows it."""
-        return self.frames[0].number
+        """The number of the copy that stands for all, as Wireshark shows it: one that is cited, or the first."""
+        return self.cited_frames[0] if self.cited_frames else self.frames[0].number
 
     @property
     def far(self) -> int:

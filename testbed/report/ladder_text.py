@@ -125,8 +125,14 @@ class _Grid:
         cells = self._blank()
         at = note.line * self.pitch
         text = f"[{note.text}]" if note.kind == "state" else note.text
-        beyond = at + 2 + columns(text) > len(cells)
-        self._put(cells, at - 1 - columns(text) if beyond else at + 2, text)
+        size = columns(text)
+        if at + 2 + size <= len(cells):
+            self._put(cells, at + 2, text)
+        elif size < at:
+            self._put(cells, at - 1 - size, text)
+        else:  # it fits on neither side of its line: it names it instead
+            self._put(cells, 0, f"▸ {self.ladder.lines[note.line].node}: {text}")
+            return cells
         cells[at] = "●" if note.kind == "state" else "▸"
         return cells
 

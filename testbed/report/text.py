@@ -85,7 +85,7 @@ def _claim(result: Result, style: Style) -> list[str]:
     if claim is None or result.status is Status.SKIPPED:
         return []
     if result.status is not Status.PASSED:
-        return [_wrapped(f"not shown this time: “{claim.text}”", style, indent=4)]
+        return [_wrapped(f"the claim is not shown: “{claim.text}”", style, indent=4)]
     reason = f": {claim.reason}" if claim.reason else ""
     return [_wrapped(f"the claim {_CLAIM[claim.verdict]}: “{claim.text}”{reason}", style, indent=4)]
 

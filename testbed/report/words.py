@@ -30,19 +30,20 @@ _ICMP6: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A label in three parts.
+    """A label in parts, each empty where there is none.
 
     protocol: `ARP`, `TCP`, `UDP`, `ICMP`, `ICMPv6`, `IP`, `Ethernet`. head: what it is. detail: its
-    numbers, relative. raw: the numbers as they stand in the header; empty where there are none.
+    numbers, relative. data: how much it carries, and how that begins. raw: the numbers of the header.
     """
 
     protocol: str
     head: str
     detail: str = ""
+    data: str = ""
     raw: str = ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.head, self.detail) if part)
+        return " ".join(part for part in (self.head, self.detail, self.data) if part)
 
 
 def words(frame: Frame, numbers: Numbers | None = None) -> Words:
@@ -59,7 +60,7 @@ def words(frame: Frame, numbers: Numbers | None = None) -> Words:
         return _tcp(frame, numbers)
     if packet.udp is not None:
         ports = f"{packet.udp.source_port} to {packet.udp.destination_port}"
-        return Words("UDP", ports, _data(packet.payload, max(0, packet.udp.length - 8)))
+        return Words("UDP", ports, data=_data(packet.payload, max(0, packet.udp.length - 8)))
     if packet.icmp is not None:
         return _icmp(packet.icmp)
     return Words("Ethernet", clean(packet.summary()))
@@ -96,9 +97,8 @@ def _tcp(frame: Frame, numbers: Numbers | None) -> Words:
         raw += f", {numbers.raw_acknowledgment}"
     if numbers.again:
         head += " again"
-    if numbers.length:
-        parts.append(_data(frame.packet.payload, numbers.length))
-    return Words("TCP", head, " ".join(parts), raw)
+    data = _data(frame.packet.payload, numbers.length) if numbers.length else ""
+    return Words("TCP", head, " ".join(parts), data, raw)
 
 
 def _icmp(icmp: ICMP) -> Words:
@@ -132,7 +132,8 @@ def _message(icmp: ICMP) -> str:
 
 def _data(payload: bytes, length: int) -> str:
     shown = excerpt(payload)
-    return f"{length} bytes {shown}" if shown else f"{length} bytes"
+    size = f"{length} byte{'s' if length != 1 else ''}"
+    return f"{size} {shown}" if shown else size
 
 
 def identification(ip: IPv4 | IPv6) -> int:

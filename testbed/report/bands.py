@@ -1,0 +1,73 @@
+"""How long each socket was in each state, in rows of a ladder: what is drawn along a host's line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from testbed.report.ladder import Ladder, Note
+
+MOST_LANES: Final = 4
+"""Sockets that are drawn side by side along one line; the states of more are told by notes alone."""
+
+Kind = Literal["opening", "open", "closing", "waiting", "closed"]
+
+_KINDS: Final[dict[str, Kind]] = {
+    "LISTEN": "closed",
+    "SYN-SENT": "opening",
+    "SYN-RECV": "opening",
+    "NEW-SYN-RECV": "opening",
+    "ESTABLISHED": "open",
+    "FIN-WAIT-1": "closing",
+    "FIN-WAIT-2": "closing",
+    "CLOSING": "closing",
+    "CLOSE-WAIT": "closing",
+    "LAST-ACK": "closing",
+    "TIME-WAIT": "waiting",
+    "CLOSED": "closed",
+}
+
+
+def kind_of(state: str) -> Kind:
+    """What a state of RFC 9293 §3.3.2 means for the connection."""
+    return _KINDS.get(state, "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One socket in one state. first, last: rows of the ladder; last is None where it lasts to the end.
+
+    lane: 0, 1, … tells sockets apart that are there at the same time.
+    """
+
+    line: int
+    lane: int
+    state: str
+    subject: str
+    first: int
+    last: int | None
+
+
+def bands(ladder: Ladder) -> tuple[Band, ...]:
+    """Return the bands of all lines, in the order in which they end."""
+    made: list[Band] = []
+    now: dict[tuple[int, str], Band] = {}
+    for at, row in enumerate(ladder.rows):
+        if not isinstance(row, Note) or row.kind != "state" or not row.subject:
+            continue
+        key = (row.line, row.subject)
+        before = now.pop(key, None)
+        if before is not None:
+            made.append(Band(before.line, before.lane, before.state, before.subject, before.first, at))
+        state = row.text.split(" ")[0]
+        if state in ("CLOSED", "LISTEN"):
+            continue
+        lane = before.lane if before is not None else _free(row.line, now)
+        if lane < MOST_LANES:
+            now[key] = Band(row.line, lane, state, row.subject, at, None)
+    return (*made, *now.values())
+
+
+def _free(line: int, now: dict[tuple[int, str], Band]) -> int:
+    taken = {band.lane for (at, _), band in now.items() if at == line}
+    return next(lane for lane in range(len(taken) + 1) if lane not in taken)
