@@ -150,7 +150,7 @@ class Channel:
             self._waiting.pop(number, None)
             if not answer.done():
                 answer.set_exception(self._died("a request"))
-        self._on_event("died", self._dead)
+        self._on_event("failed", f"the probe is gone: {self._dead}")
 
     def close(self) -> None:
         """Have the agent undo what it set on the node, then end it and the gateway."""

@@ -112,7 +112,10 @@ class Fault:
 
     def state(self) -> FaultState:
         """The fault as evidence, with the counts of this moment."""
-        matched, hits = self._count()
+        try:
+            matched, hits = self._count()
+        except ProbeDied:  # the counts as they were last read; that the probe died is told elsewhere
+            matched, hits = self._counts
         return FaultState(
             self.node.name, self.kind, self.description, self.where, self.rule,
             self.begin_ns, self._end_ns, matched, hits, self.step,

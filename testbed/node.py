@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.actions import Doing, Journal
 from testbed.channel import Channel
 from testbed.errors import Unsupported, UsageError
-from testbed.faults import Fault, Faults, Match
+from testbed.faults import Fault, Faults, FaultState, Match
 from testbed.process import Completed, Process, completed, expect_success
 from testbed.stream import Datagrams, Endpoint, Listener, Stream
 from testbed.topology import Node as Declared
@@ -87,6 +87,12 @@ class Node:
                 self._clock_ahead = clock_difference(opened)
                 self._channel = opened
             return self._channel
+
+    @property
+    def alive(self) -> bool:
+        """Whether the probe runs and its channel is open."""
+        channel = self._channel
+        return channel is not None and channel.alive
 
     def _dispatch(self, name: str, value: Any) -> None:
         for handler in list(self._handlers):
@@ -227,7 +233,7 @@ class Node:
         """The interfaces as they are: name, index, mac, mtu, up, carrier, addresses, counters; and the network."""
         rows: list[dict[str, Any]] = self.call("system.interfaces")
         for row in rows:
-            row["network"] = self._network_of(row)
+            row["network"] = self.network_of(row)
         return rows
 
     def neighbours(self) -> list[dict[str, Any]]:
@@ -347,6 +353,10 @@ class Node:
         """The faults in force."""
         return self._faults.active()
 
+    def take_faults(self) -> tuple[FaultState, ...]:
+        """The faults that were in force since the last time, as evidence."""
+        return self._faults.take()
+
     # -- names
 
     def address_of(self, target: Node | str | IPAddress) -> str:
@@ -384,7 +394,7 @@ class Node:
                 return row
         raise UsageError(f"find the interface of {self.name} on {network!r}", "it has none")
 
-    def _network_of(self, row: Mapping[str, Any]) -> str:
+    def network_of(self, row: Mapping[str, Any]) -> str:
         """The network that an interface is on; once known it stays, whatever becomes of its addresses."""
         index = row["index"]
         if index not in self._networks:

@@ -68,9 +68,13 @@ class Agent:
             return self
         if part not in PARTS:
             raise ValueError(f"no part {part!r}")
-        made = getattr(importlib.import_module(f".{part}", __package__), part.capitalize())(self.event)
+        made = getattr(importlib.import_module(f".{part}", __package__), part.capitalize())(self)
         self._at_end.callback(made.close)
         return made
+
+    def made(self, part: str) -> Any:
+        """Return a part that is in use already, else None."""
+        return self._parts.get(part)
 
     def op_ping(self) -> int:
         """Answer with this process's number: the smallest request there is."""
@@ -92,6 +96,8 @@ class Agent:
             self.send(("reply", number, False, describe(error)))
         else:
             self.send(("reply", number, True, value))
+        if name.startswith("sockets.") and (sampler := self.made("sampler")) is not None:
+            sampler.poke()  # a request may have changed a socket's state
 
     def loop(self) -> None:
         """Serve until the other end closes the channel, then undo what was set on the node."""

@@ -26,12 +26,15 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import offload, routing
 from .errors import Deadline
 from .marks import ETHERTYPE_BYTES, Mark, read_mark
 from .wire import CHECKSUM_PENDING, HEADER, OUTGOING
+
+if TYPE_CHECKING:
+    from .agent import Agent
 
 RECEIVE_BUFFER = 64 * 1024 * 1024
 # Frames are gathered for this long, in seconds, before they are handed over, but for a marker.
@@ -57,8 +60,8 @@ Event = Callable[[str, Any], None]
 class Capture:
     """The operations `capture.*`; frames leave as events "frames", interfaces as "interface"."""
 
-    def __init__(self, event: Event) -> None:
-        self._event = event
+    def __init__(self, agent: Agent) -> None:
+        self._event = agent.event
         self._running: Running | None = None
         self._lock = threading.Lock()
         self._offloads: dict[str, dict[str, int]] = {}
@@ -213,7 +216,7 @@ class Running:
             with self._arrived:
                 self._failure = error
                 self._arrived.notify_all()
-            self._event("capture-failed", f"{type(error).__name__}: {error}")
+            self._event("failed", f"capture: {type(error).__name__}: {error}")
             raise
 
     def _empty(self) -> None:
@@ -244,7 +247,7 @@ class Running:
 
 def open_capture(receive_buffer: int) -> socket.socket:
     """Open the socket that hears everything; the buffer is cut to the machine's limit without CAP_NET_ADMIN there."""
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # protocol 0: nothing yet
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
     try:
         sock.setblocking(False)
         try:
@@ -253,7 +256,6 @@ def open_capture(receive_buffer: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-        sock.bind(("", _ALL))
     except BaseException:
         sock.close()
         raise

@@ -11,7 +11,10 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agent import Agent
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 FLAG_BITS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
@@ -101,8 +104,8 @@ def udp(source: tuple[str, int], destination: tuple[str, int], payload: bytes) -
 class Frames:
     """The operations `frames.*`."""
 
-    def __init__(self, event: Callable[[str, Any], None]) -> None:
-        del event
+    def __init__(self, agent: Agent) -> None:
+        del agent
 
     def close(self) -> None:
         """Nothing is held."""

@@ -7,6 +7,7 @@ Source: linux/netlink.h, rfc 3549.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -78,6 +79,18 @@ class Netlink:
                 if answer == _ERROR:
                     raise _error(data)
                 found.append((answer, data))
+
+    def ready(self) -> bool:
+        """Whether an announcement waits to be read."""
+        readable, _, _ = select.select([self.socket], [], [], 0)
+        return bool(readable)
+
+    def pending(self) -> bytes | None:
+        """Return announcements that wait, None when there are none. Those that did not fit are lost: OSError."""
+        try:
+            return self.socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
 
     def change(self, kind: int, flags: int, body: bytes) -> None:
         """Ask for a change and wait for the kernel's word; raise OSError with its errno."""

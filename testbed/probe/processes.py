@@ -17,9 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import Deadline
+
+if TYPE_CHECKING:
+    from .agent import Agent
 
 # Bytes of each of stdout and stderr that are kept.
 OUTPUT_LIMIT = 4 * 1024 * 1024
@@ -143,7 +146,8 @@ class Child:
 class Processes:
     """The operations `processes.*`."""
 
-    def __init__(self, event: Callable[[str, Any], None]) -> None:
+    def __init__(self, agent: Agent) -> None:
+        del agent
         self._numbers = itertools.count(1)
         self._children: dict[int, tuple[Child, threading.Thread]] = {}
 

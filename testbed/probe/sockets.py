@@ -17,10 +17,13 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import Deadline, describe
 from .tcpinfo import read_info
+
+if TYPE_CHECKING:
+    from .agent import Agent
 
 RECEIVE_AT_ONCE = 1 << 20
 
@@ -101,7 +104,8 @@ class Held:
 class Sockets:
     """The operations `sockets.*`."""
 
-    def __init__(self, event: Callable[[str, Any], None]) -> None:
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
         self._numbers = itertools.count(1)
         self._held: dict[int, Held] = {}
 

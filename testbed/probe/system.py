@@ -5,17 +5,29 @@ Settings are read and written below /sysnet, where the probe has the *node's* /p
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import routing
 from .diag import SocketTable
 from .errors import Deadline, Unsupported
 
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .netlink import Netlink
+
+T = TypeVar("T")
+
 SETTINGS = Path("/sysnet")
+# Settings on which the behaviour of TCP and of the neighbour table depends.
+TOLD = (
+    "core.somaxconn ipv4.ip_forward ipv4.ip_local_port_range ipv4.ip_unprivileged_port_start "
+    "ipv4.tcp_fin_timeout ipv4.tcp_max_syn_backlog ipv4.tcp_retries2 ipv4.tcp_sack ipv4.tcp_syn_linear_timeouts "
+    "ipv4.tcp_syn_retries ipv4.tcp_synack_retries ipv4.tcp_syncookies ipv4.tcp_timestamps "
+    "ipv4.tcp_window_scaling ipv4.neigh.default.base_reachable_time_ms ipv4.neigh.default.gc_stale_time"
+).split()
 # Seconds between two looks while waiting for a state of a socket.
 LOOK_EVERY = 0.001
 
@@ -23,8 +35,8 @@ LOOK_EVERY = 0.001
 class System:
     """The operations `system.*`."""
 
-    def __init__(self, event: Callable[[str, Any], None]) -> None:
-        del event
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
 
     def close(self) -> None:
         """Nothing is held."""
@@ -46,7 +58,7 @@ class System:
         return self._ask(routing.forget_neighbours)
 
     @staticmethod
-    def _ask(question: Callable[[Any], Any]) -> Any:
+    def _ask(question: Callable[[Netlink], T]) -> T:
         netlink = routing.open_route()
         try:
             return question(netlink)
@@ -67,25 +79,23 @@ class System:
         """Wait until there is a socket with all the wanted values (absent: none); return it.
 
         wanted: any keys of a socket ("state", "local_port", "remote", …); a list means any of them.
+        While the sockets are sampled, each look here is one of the sampler's.
         """
-        table = SocketTable()
+        sampler = self._agent.made("sampler")
+        table = None if sampler is not None and sampler.running else SocketTable()
         deadline = time.monotonic() + timeout
         try:
             while True:
-                rows = table.read()
-                fit = [row for row in rows if all(_is(row.get(key), value) for key, value in wanted.items())]
+                rows = sampler.sockets.look() if table is None else table.read()
+                fit = [row for row in rows if all(_is(row[key], value) for key, value in wanted.items())]
                 if bool(fit) != absent:
                     return fit[0] if fit else {}
                 if time.monotonic() >= deadline:
-                    told = ", ".join(
-                        f"{row['local_port']}-{row['remote_port']} {row['state']}" for row in rows
-                    )
-                    raise Deadline(
-                        f"{'still a' if absent else 'no'} socket {dict(wanted)}; there are: {told or 'none'}"
-                    )
+                    raise Deadline(_missed(rows, wanted, absent))
                 time.sleep(LOOK_EVERY)
         finally:
-            table.close()
+            if table is not None:
+                table.close()
 
     def op_counters(self) -> dict[str, int]:
         """The kernel's counters of IP, ICMP, TCP, UDP and TcpExt, by their joined names."""
@@ -98,6 +108,15 @@ class System:
         if value is not None:
             path.write_text(value)
         return before
+
+
+def _missed(rows: list[dict[str, Any]], wanted: Mapping[str, Any], absent: bool) -> str:
+    there = ", ".join(
+        f"{row['local']}:{row['local_port']} {row['remote']}:{row['remote_port']} {row['state']}"
+        f" ({row['receive_queue']} unread)"
+        for row in rows
+    )
+    return f"{'still a' if absent else 'no'} socket {dict(wanted)}; there are: {there or 'none'}"
 
 
 def _is(value: Any, wanted: Any) -> bool:
@@ -127,8 +146,14 @@ def read_counters() -> dict[str, int]:
             prefix = names.partition(":")[0]
             pairs = zip(names.split()[1:], values.split()[1:], strict=True)
             found.update({prefix + key: int(value) for key, value in pairs})
-    if os.path.exists("/proc/net/snmp6"):
-        for line in Path("/proc/net/snmp6").read_text().splitlines():
-            key, value = line.split()
-            found[key] = int(value)
+    version6 = Path("/proc/net/snmp6")  # not there when IPv6 is off
+    if version6.exists():
+        rows = (line.split() for line in version6.read_text().splitlines())
+        found.update({key: int(value) for key, value in rows})
     return found
+
+
+def read_settings() -> dict[str, str]:
+    """Read the settings that explain what was seen; those that this kernel lacks are left out."""
+    paths = {f"net.{key}": SETTINGS.joinpath(*key.split(".")) for key in TOLD}
+    return {key: path.read_text().strip() for key, path in paths.items() if path.is_file()}

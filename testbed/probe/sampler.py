@@ -1,0 +1,260 @@
+"""The kernel's TCP sockets and neighbour table over time, and its tables at a moment.
+
+Sockets are polled by sock_diag: a change is told as soon as it is seen, what stays the same is not
+told again. How often: every 10 ms while something changes, every 25 ms in quiet; in between
+whenever a program's request changed a socket here, and as often as somebody waits for a
+state. Neighbours, interfaces, addresses and routes are told as the kernel announces them
+(rtnetlink); neighbours are polled too, for the kernel announces neither INCOMPLETE nor DELAY.
+
+Times are CLOCK_REALTIME in ns, taken after the kernel answered: the state was so at that
+time or just before it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from . import routing
+from .diag import SocketTable, condition, identity, read_socket
+from .netlink import ROUTE, Netlink, messages
+from .system import read_counters, read_settings
+
+if TYPE_CHECKING:
+    from .agent import Agent
+
+EVERY, QUIET_EVERY = 0.010, 0.025
+# Seconds without a change after which it is quiet.
+QUIET_AFTER = 0.5
+_MONITOR_BUFFER = 4 * 1024 * 1024
+_GROUPS = (
+    routing.GROUP_LINK
+    | routing.GROUP_NEIGHBOUR
+    | routing.GROUP_ADDRESS4
+    | routing.GROUP_ADDRESS6
+    | routing.GROUP_ROUTE4
+    | routing.GROUP_ROUTE6
+)
+_ANNOUNCED = {
+    routing.NEW_LINK: ("link", routing.read_link),
+    routing.DEL_LINK: ("link", routing.read_link),
+    routing.NEW_ADDRESS: ("address", routing.read_address),
+    routing.DEL_ADDRESS: ("address", routing.read_address),
+    routing.NEW_ROUTE: ("route", routing.read_route),
+    routing.DEL_ROUTE: ("route", routing.read_route),
+}
+_REMOVALS = frozenset({routing.DEL_LINK, routing.DEL_ADDRESS, routing.DEL_ROUTE})
+
+Sample = tuple[int, str, dict[str, Any]]
+
+
+class Sampler:
+    """The operations `sampler.*`; samples leave as events "samples", lists of (time_ns, kind, row).
+
+    Kinds: "tcp" (a socket as `diag.read_socket` has it; state CLOSED when it is gone),
+    "neighbour" (state DELETED when removed), "link", "address", "route" (with "removed").
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self._event = agent.event
+        self._sockets = Sockets(agent)
+        self._neighbours: dict[tuple[int, str], dict[str, Any]] = {}
+        self._names: dict[int, str] = {}
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK)
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    @property
+    def running(self) -> bool:
+        """Whether samples are taken."""
+        return self._thread is not None
+
+    @property
+    def sockets(self) -> Sockets:
+        """What is known of the sockets, to be told of what others have seen."""
+        return self._sockets
+
+    def close(self) -> None:
+        """Stop."""
+        self.op_stop()
+
+    def op_start(self) -> None:
+        """Sample from now on, the sockets that there are first."""
+        if self._thread is not None:
+            raise ValueError("it is being sampled already")
+        self._stopping = False
+        monitor = Netlink(ROUTE, _GROUPS, _MONITOR_BUFFER)
+        asking = routing.open_route()
+        self._names = {row["index"]: row["name"] for row in routing.links(asking)}
+        self._neighbours = {_key(row): row for row in routing.neighbours(asking)}
+        self._thread = threading.Thread(
+            target=self._work, args=(monitor, asking), name="sampler", daemon=True
+        )
+        self._thread.start()
+
+    def op_stop(self) -> None:
+        """Take a last sample and stop."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopping = True
+            self.poke()
+            thread.join()
+            self._sockets.forget()
+
+    def op_snapshot(self) -> dict[str, Any]:
+        """All tables at this moment; what changed until now has been sent when this returns."""
+        rows = self._sockets.look()
+        asking = routing.open_route()
+        try:
+            return {
+                "time_ns": time.time_ns(),
+                "sockets": rows,
+                "interfaces": routing.interfaces(asking),
+                "neighbours": routing.neighbours(asking),
+                "routes": routing.routes(asking),
+                "counters": read_counters(),
+                "settings": read_settings(),
+            }
+        finally:
+            asking.close()
+
+    def poke(self) -> None:
+        """Take a sample now: something has changed."""
+        os.eventfd_write(self._wake, 1)
+
+    def _work(self, monitor: Netlink, asking: Netlink) -> None:
+        poller = select.poll()
+        poller.register(monitor.socket, select.POLLIN)
+        poller.register(self._wake, select.POLLIN)
+        changed = time.monotonic()
+        try:
+            while not self._stopping:
+                quiet = time.monotonic() - changed > QUIET_AFTER
+                if poller.poll((QUIET_EVERY if quiet else EVERY) * 1000):
+                    self._clear_wake()
+                told = self._announced(monitor)
+                told += self._polled_neighbours(monitor, asking)
+                if told:
+                    self._event("samples", told)
+                if self._sockets.look_for_changes() or told:
+                    changed = time.monotonic()
+        except BaseException as error:
+            self._event("failed", f"sampling: {type(error).__name__}: {error}")
+            raise
+        finally:
+            monitor.close()
+            asking.close()
+
+    def _clear_wake(self) -> None:
+        try:
+            os.eventfd_read(self._wake)
+        except BlockingIOError:
+            return
+
+    def _announced(self, monitor: Netlink) -> list[Sample]:
+        """What the kernel announced since the last time."""
+        told: list[Sample] = []
+        while True:
+            try:
+                data = monitor.pending()
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self._event("failed", "the kernel announced more changes than fitted its buffer")
+                continue
+            if data is None:
+                return told
+            now = time.time_ns()
+            for kind, body in messages(data):
+                if kind in (routing.NEW_NEIGHBOUR, routing.DEL_NEIGHBOUR):
+                    told += self._neighbour(now, routing.read_neighbour(body), kind == routing.DEL_NEIGHBOUR)
+                elif kind in _ANNOUNCED:
+                    name, read = _ANNOUNCED[kind]
+                    row = read(body)
+                    if name == "link":
+                        self._names[row["index"]] = row["name"]
+                    told.append((now, name, {**row, "removed": kind in _REMOVALS}))
+
+    def _polled_neighbours(self, monitor: Netlink, asking: Netlink) -> list[Sample]:
+        """What changed in the neighbour table unannounced.
+
+        An announcement that came meanwhile tells more than this look, and its order too.
+        """
+        rows = routing.neighbours(asking)
+        if monitor.ready():
+            return []
+        now = time.time_ns()
+        return [sample for row in rows for sample in self._neighbour(now, row, removed=False)]
+
+    def _neighbour(self, now: int, row: dict[str, Any], removed: bool) -> list[Sample]:
+        if row["state"] == "NOARP" or not row["address"]:
+            return []
+        key = _key(row)
+        if removed:
+            self._neighbours.pop(key, None)
+            row = {**row, "state": "DELETED", "mac": None}
+        elif self._neighbours.get(key) == row:
+            return []
+        else:
+            self._neighbours[key] = row
+        index = row["interface"]
+        return [(now, "neighbour", {**row, "interface": self._names.get(index, str(index))})]
+
+
+def _key(row: dict[str, Any]) -> tuple[int, str]:
+    return row["interface"], row["address"]
+
+
+class Sockets:
+    """The TCP sockets as last seen; looks by several threads are told in their order."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._event = agent.event
+        self._lock = threading.Lock()
+        self._table: SocketTable | None = None
+        self._known: dict[bytes, bytes] = {}
+
+    def forget(self) -> None:
+        """Close the netlink socket, and know nothing any more."""
+        with self._lock:
+            if self._table is not None:
+                self._table.close()
+            self._table, self._known = None, {}
+
+    def look(self) -> list[dict[str, Any]]:
+        """Look, tell what changed, and return all sockets."""
+        with self._lock:
+            bodies = self._read()
+            self._tell(bodies)
+        return [read_socket(body) for body in bodies]
+
+    def look_for_changes(self) -> bool:
+        """Look, and say whether anything had changed."""
+        with self._lock:
+            return self._tell(self._read())
+
+    def _read(self) -> list[bytes]:
+        if self._table is None:
+            self._table = SocketTable()
+        return self._table.read_raw()
+
+    def _tell(self, bodies: list[bytes]) -> bool:
+        now = time.time_ns()
+        seen = {identity(body): body for body in bodies}
+        told: list[Sample] = []
+        for key, body in seen.items():
+            known = self._known.get(key)
+            if known is None or condition(known) != condition(body):
+                told.append((now, "tcp", read_socket(body)))
+        for key, body in self._known.items():
+            if key not in seen:
+                gone = {"state": "CLOSED", "receive_queue": 0, "send_queue": 0, "timer": "", "inode": 0}
+                told.append((now, "tcp", {**read_socket(body), **gone}))
+        self._known = seen
+        if told:
+            self._event("samples", told)
+        return bool(told)
