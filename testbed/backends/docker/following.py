@@ -15,7 +15,7 @@ MANY = 10_000
 
 
 def follow(engine_: Engine, containers: Mapping[str, str], tail: int | None) -> Iterator[Line]:
-    """Yield (node, line) from now on, and the last `tail` lines (all, when None) before."""
+    """Follow from now on, the last `tail` lines (all, when None) before; yield (node, line)."""
     lines: queue.Queue[Line | None] = queue.Queue(MANY)
     streams: list[Any] = []
     stopped = threading.Event()
@@ -26,6 +26,11 @@ def follow(engine_: Engine, containers: Mapping[str, str], tail: int | None) -> 
             )
         streams.append(stream)
         threading.Thread(target=_read, args=(node, stream, lines, stopped), daemon=True).start()
+    return _taken(lines, streams, stopped)
+
+
+def _taken(lines: queue.Queue[Line | None], streams: list[Any], stopped: threading.Event) -> Iterator[Line]:
+    """Yield lines until every stream has ended; close the streams when nobody wants more."""
     try:
         open_ones = len(streams)
         while open_ones:

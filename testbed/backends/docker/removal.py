@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from testbed.backends.base import Progress, Report, Subject, ignore
+from testbed.backends.base import Progress, Report, ignore
 from testbed.backends.docker import inventory, labels
 from testbed.backends.docker.client import Engine, engine
 from testbed.errors import LabFailed
@@ -45,9 +45,7 @@ def remove_run(
                 f"still there after {deadline:.0f} s: {remains}",
                 f"Try: testbed wipe {lab}",
             )
-        gone = remove(engine_, containers, networks, volumes)
-        for thing in gone:
-            progress(Progress(*_subject(thing), "removed"))
+        gone = remove(engine_, containers, networks, volumes, progress)
         removed.update(dict.fromkeys(gone))
         if not gone:
             time.sleep(PAUSE)
@@ -69,35 +67,36 @@ def remove(
     containers: Iterable[inventory.Container],
     networks: Iterable[inventory.Network] = (),
     volumes: Iterable[str] = (),
+    progress: Report = ignore,
 ) -> list[str]:
     """Remove these, containers first. Return those that are gone; what is busy is not among them."""
-    removed = _each(
-        list(containers),
-        lambda one: (
-            _gone(lambda: engine_.client.remove_container(one.id, v=True, force=True))
-            and f"container {one.name}"
-        ),
-    )
-    removed += _each(
-        list(networks),
-        lambda one: _gone(lambda: engine_.client.remove_network(one.id)) and f"network {one.name}",
-    )
-    removed += _each(
-        list(volumes), lambda one: _gone(lambda: engine_.client.remove_volume(one)) and f"volume {one}"
-    )
-    return removed
+
+    def container(one: inventory.Container) -> str:
+        if not _gone(lambda: engine_.client.remove_container(one.id, v=True, force=True)):
+            return ""
+        if one.role == labels.ROLE_NODE:
+            progress(Progress("node", one.service, "removed"))
+        return f"container {one.name}"
+
+    def network(one: inventory.Network) -> str:
+        if not _gone(lambda: engine_.client.remove_network(one.id)):
+            return ""
+        progress(Progress("network", one.declared, "removed"))
+        return f"network {one.name}"
+
+    def volume(one: str) -> str:
+        return f"volume {one}" if _gone(lambda: engine_.client.remove_volume(one)) else ""
+
+    return [*_each(container, containers), *_each(network, networks), *_each(volume, volumes)]
 
 
-def _subject(thing: str) -> tuple[Subject, str]:
-    kind, _, name = thing.partition(" ")
-    return ("network" if kind == "network" else "node"), name
-
-
-def _each(things: list[T], action: Callable[[T], str | bool]) -> list[str]:
-    if not things:
+def _each(action: Callable[[T], str], things: Iterable[T]) -> list[str]:
+    """Act on all at once; return what came of it, where something did."""
+    waiting = list(things)
+    if not waiting:
         return []
     with ThreadPoolExecutor(WORKERS) as pool:
-        return [done for done in pool.map(action, things) if isinstance(done, str)]
+        return [done for done in pool.map(action, waiting) if done]
 
 
 def _gone(action: Callable[[], object]) -> bool:
