@@ -12,6 +12,8 @@ import click
 from testbed.errors import UsageError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from testbed.backends.base import Backend
     from testbed.topology import Topology
 
@@ -49,7 +51,7 @@ def format_option(*formats: str) -> Callable[[F], F]:
     """--format, the first being the default."""
     return click.option(
         "--format",
-        "format",
+        "fmt",
         type=click.Choice(formats),
         default=formats[0],
         show_default=True,
@@ -61,9 +63,16 @@ def chosen_file(given: str | None) -> Path:
     """The Compose file that a command is about; UsageError when the one given does not exist."""
     from testbed.compose import find_file, shipped_file
 
+    return given_file(given) or find_file(Path.cwd()) or shipped_file()
+
+
+def given_file(given: str | None) -> Path | None:
+    """The Compose file that was given; None where none was. UsageError when it does not exist."""
+    from testbed.compose import find_file
+
     given = given or _of_group("file")
     if given is None:
-        return find_file(Path.cwd()) or shipped_file()
+        return None
     path = Path(given)
     if path.is_dir():
         found = find_file(path)
@@ -92,6 +101,16 @@ def chosen_backend(given: str | None) -> Backend:
     from testbed.backends.docker import DockerBackend
 
     return DockerBackend()
+
+
+def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete scenarios' ids, and names of Python files."""
+    from click.shell_completion import CompletionItem
+
+    from testbed.scenario import builtin_ids
+
+    ids = [name for name in builtin_ids() if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in ids] or [CompletionItem(incomplete, type="file")]
 
 
 def _of_group(option: str) -> str | None:

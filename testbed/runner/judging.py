@@ -1,48 +1,62 @@
-"""From what came of acting to a verdict."""
+"""From a recording, and how the act ended, to a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
-from testbed.errors import Unsupported
 from testbed.results import Result
 from testbed.runner.plan import Task
 from testbed.scenario import Scenario
 
 if TYPE_CHECKING:
     from testbed.evidence import Evidence
-    from testbed.runner.single import Performance
 
 ACTED = Check("acted", "the scenario acted to its end")
 """What is added to a verdict that would be green though the act broke off: not all was provoked."""
 
 
-def judged(scenario: type[Scenario], done: Performance) -> Callable[[Evidence | None], Verdict]:
-    """Return the function that judges a recording, given how the act ended.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an act ended. It is kept with the recording, so that a later judgement is the same.
 
-    An act that ended early because something on the network failed is judged all the same: what
-    failed is in the recording. One that broke off for another reason is unknown.
+    reason: why it ended early; empty when it did not. judged: what failed is in the recording, so that
+    its checks can be judged. skipped: the machine lacks what it needs.
     """
 
-    def judge(evidence: Evidence | None) -> Verdict:
-        if isinstance(done.error, Unsupported):
-            return Verdict(scenario.id, reason=done.reason, skipped=True)
-        if evidence is None or not done.judged:
-            return Verdict(scenario.id, reason=done.reason or "nothing was recorded")
-        verdict = scenario().judge(evidence)
-        return verdict if done.error is None else _ended_early(verdict, done.reason)
+    reason: str = ""
+    judged: bool = True
+    skipped: bool = False
 
-    return judge
+
+def judge(scenario: type[Scenario], ending: Ending, evidence: Evidence | None) -> Verdict:
+    """Judge a recording, given how the act ended.
+
+    An act that ended early because something on the network failed is judged all the same: a
+    refused connection is evidence. One that broke off for another reason is unknown.
+    """
+    if ending.skipped:
+        return Verdict(scenario.id, reason=ending.reason, skipped=True)
+    if evidence is None or not ending.judged:
+        return Verdict(scenario.id, reason=ending.reason or "nothing was recorded")
+    verdict = scenario().judge(evidence)
+    return _ended_early(verdict, ending.reason) if ending.reason else verdict
+
+
+def judged(scenario: type[Scenario], ending: Ending) -> Callable[[Evidence], Verdict]:
+    """Return the function that judges a recording of this scenario, of an act that ended so."""
+    return lambda evidence: judge(scenario, ending, evidence)
 
 
 def _ended_early(verdict: Verdict, reason: str) -> Verdict:
     """Red stays red; what is green of half an act is unknown."""
+    why = f"the act ended early: {reason}"
     if verdict.status is Status.FAILED:
-        return Verdict(verdict.scenario, verdict.checks, reason=f"the act ended early: {reason}")
+        return Verdict(verdict.scenario, verdict.checks, reason=why)
     added = CheckVerdict(ACTED, Finding(Status.UNKNOWN, reason))
-    return Verdict(verdict.scenario, (*verdict.checks, added), reason=f"the act ended early: {reason}")
+    return Verdict(verdict.scenario, (*verdict.checks, added), reason=why)
 
 
 def not_run(task: Task, reason: str, *, skipped: bool = False) -> Result:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from testbed.errors import TestbedError
 from testbed.interrupts import shielded
 from testbed.results import Result
 from testbed.runner.events import Listener
-from testbed.runner.judging import judged, not_run
+from testbed.runner.judging import judge, judged, not_run
 from testbed.runner.labs import Labs
 from testbed.runner.plan import Task
 from testbed.runner.single import Performance, perform
@@ -145,13 +145,21 @@ class Run:
             self._tasks.clear()
 
     def _judge(self, task: Task, lab: Lab, outcome: Performance) -> Result:
-        judge = judged(task.scenario, outcome)
+        ending = outcome.ending
         evidence = None
         if outcome.evidence is None:
-            verdict = judge(None)
+            verdict = judge(task.scenario, ending, None)
         else:
-            note = {"round": task.round, "source": task.selected.source, "outcome": outcome.note()}
-            evidence, verdict = self._folder.add(outcome.evidence, judge, lab.name, note)
+            note = {
+                "round": task.round,
+                "source": task.selected.source,
+                "seconds": outcome.seconds,
+                "ending": asdict(ending),
+                "trace": outcome.trace,
+            }
+            evidence, verdict = self._folder.add(
+                outcome.evidence, judged(task.scenario, ending), lab.name, note
+            )
         return self.keep(
             Result(
                 task.scenario,

@@ -103,12 +103,13 @@ def versions_of(backend: Backend) -> dict[str, str]:
 def _work(run: Run, labs: Labs) -> bool:
     """Run everything and take all labs down; say whether it was interrupted."""
     try:
-        run.work()
+        try:
+            run.work()
+        finally:
+            with shielded():
+                labs.down_all()
     except KeyboardInterrupt:
         return True
-    finally:
-        with shielded():
-            labs.down_all()
     return False
 
 

@@ -19,6 +19,7 @@ from testbed.errors import (
     TestbedError,
     Unsupported,
 )
+from testbed.runner.judging import Ending
 from testbed.runner.plan import source_file
 from testbed.runner.watch import Watched
 from testbed.scenario import Scenario
@@ -49,6 +50,11 @@ class Performance:
         if self.error is None or isinstance(self.error, (TestbedError, OSError)):
             return ""
         return "".join(traceback.format_exception(self.error))
+
+    @property
+    def ending(self) -> Ending:
+        """How the act ended, as far as a judgement has to know it."""
+        return Ending(self.reason, self.judged, isinstance(self.error, Unsupported))
 
     @property
     def reason(self) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
+from testbed.cli.command import with_examples
+
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completion")
+@with_examples(
+    "completion",
+    "source <(testbed completion bash)   for this shell",
+    "testbed completion bash >> ~/.bash_completion   for every new one",
+    "testbed completion fish > ~/.config/fish/completions/testbed.fish",
+)
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
-    r"""Print the completion script for a shell.
-
-    \b
-    Examples:
-      source <(testbed completion bash)                     for this shell
-      testbed completion bash >> ~/.bash_completion         for every new one
-      testbed completion fish > ~/.config/fish/completions/testbed.fish
-    """
+    """Print the completion script for a shell."""
     from click.shell_completion import get_completion_class
 
     from testbed.cli.group import cli

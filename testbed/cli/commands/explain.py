@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from testbed.cli.command import with_examples
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testbed.scenario import Scenario
 
 
-@click.command("explain")
+@with_examples(
+    "explain",
+    "testbed explain tcp.handshake",
+    "testbed explain ./mine.py",
+)
 @click.argument("ids", metavar="ID|FILE...", nargs=-1, required=True)
 def command(ids: tuple[str, ...]) -> None:
-    r"""Explain a scenario: the lesson, its claim, checks and mutants.
-
-    \b
-    Examples:
-      testbed explain tcp.handshake
-      testbed explain ./mine.py
-    """
+    """Explain a scenario: the lesson, its claim, checks and mutants."""
     from testbed.cli.output import show, style
     from testbed.runner.selection import select
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import click
 
+from testbed.cli.command import with_examples
 from testbed.cli.options import format_option
 
 
-@click.command("list")
+@with_examples(
+    "list",
+    "testbed list",
+    "testbed list tcp",
+    'testbed list -k "transport and not handshake" --format json',
+)
 @click.argument("ids", metavar="[ID|FILE]...", nargs=-1)
 @click.option("-k", "narrowed", metavar="EXPR", default="", help='Only what fits, e.g. "tcp and not close".')
 @format_option("text", "json")
 def command(ids: tuple[str, ...], narrowed: str, fmt: str) -> None:
-    r"""List the scenarios.
-
-    \b
-    Examples:
-      testbed list
-      testbed list tcp
-      testbed list -k "transport and not handshake" --format json
-    """
+    """List the scenarios."""
     from testbed.cli.output import show, show_json, style, table
     from testbed.report.style import cut
     from testbed.runner.selection import select

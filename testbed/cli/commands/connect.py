@@ -1,0 +1,31 @@
+"""`testbed connect`."""
+
+from __future__ import annotations
+
+import click
+
+from testbed.cli.command import with_examples
+from testbed.cli.options import backend_option, file_option, name_option
+
+
+@with_examples(
+    "connect", "testbed connect client", "testbed connect --own server", "testbed connect -n second router"
+)
+@click.argument("node")
+@click.option("--own", is_flag=True, help="A shell in the node's own container, if its image holds one.")
+@name_option
+@file_option
+@backend_option
+def command(node: str, own: bool, name: str | None, file: str | None, backend: str | None) -> int:
+    """Open a shell with the network tools on a node.
+
+    The shell is the probe's: it sees the node's interfaces, addresses, routes and sockets, and has ip,
+    nft, tcpdump, ping, ethtool and Python, whatever the node's image holds. The lab stays up.
+    """
+    from testbed.cli.labs import attach
+
+    with attach(name, file, backend) as lab:
+        lab[node]
+        if own:
+            return lab.backend.terminal(lab.handle, node, ["sh"])
+        return lab.backend.probe_terminal(lab.handle, node, ["bash", "--norc"])

@@ -1,0 +1,32 @@
+"""`testbed down`."""
+
+from __future__ import annotations
+
+import click
+
+from testbed.cli.command import with_examples
+from testbed.cli.options import backend_option, file_option
+
+
+@with_examples("down", "testbed down", "testbed down second", "testbed down --all")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="All labs that are up.")
+@file_option
+@backend_option
+def command(name: str | None, everything: bool, file: str | None, backend: str | None) -> None:
+    """Take a lab down.
+
+    Without NAME: the only one that is up. Nothing of it is left: no container, no network.
+    """
+    from testbed.cli.labs import attach
+    from testbed.cli.options import chosen_backend
+    from testbed.cli.output import show
+    from testbed.errors import UsageError
+
+    if everything and name:
+        raise UsageError("take a lab down", "a name and --all", "give one of them")
+    names = [lab.name for lab in chosen_backend(backend).list()] if everything else [name]
+    for one in names:
+        lab = attach(one, file, backend)
+        lab.down()
+        show(f"lab {lab.name} is down")

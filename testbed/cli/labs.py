@@ -1,0 +1,42 @@
+"""Which lab a command is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.backends.owner import DETACHED
+from testbed.cli.options import DEFAULT_LAB, chosen_backend, given_file
+from testbed.errors import LabNotFound, UsageError
+
+if TYPE_CHECKING:
+    from testbed.backends.base import Backend, LabStatus
+    from testbed.lab import Lab
+
+
+def attach(name: str | None, file: str | None = None, backend: str | None = None) -> Lab:
+    """Attach to the lab of that name; without one, to the only lab that is up.
+
+    file: what says what a lab consists of that plain `docker compose` started; `name` is its project.
+    Raises LabNotFound, and UsageError where several labs are up.
+    """
+    from testbed.lab import Lab
+
+    chosen = chosen_backend(backend)
+    path = given_file(file)
+    return Lab.attach(name or only_one(chosen).name, path, backend=chosen)
+
+
+def only_one(backend: Backend) -> LabStatus:
+    """The lab that is meant when none is named: the default one, or the only one that is up.
+
+    A lab that was left up on purpose goes before those that belong to a process under way.
+    """
+    living = [lab for lab in backend.list() if not lab.leftover]
+    if not living:
+        raise LabNotFound("find a lab", "none is up", "`testbed up -d` brings one up")
+    left_up = [lab for lab in living if lab.liveness.value == DETACHED]
+    for candidates in ([lab for lab in left_up if lab.name == DEFAULT_LAB], left_up, living):
+        if len(candidates) == 1:
+            return candidates[0]
+    names = ", ".join(lab.name for lab in living)
+    raise UsageError("find the lab that is meant", f"several are up: {names}", "say which: --name NAME")
