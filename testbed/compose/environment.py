@@ -17,11 +17,13 @@ def environment_of(name: str, service: models.Service, folder: Path, reading: Re
     for at, declared in enumerate(service.env_file):
         place = ("services", name, "env_file", at)
         path = folder / declared.path
-        if not declared.required and not path.exists():
+        if not path.is_file():
+            if declared.required:
+                reading.complain(place, f"{declared.path}: no such file", "a file of NAME=value lines")
             continue
         try:
             found |= dotenv.parse(path.read_text("utf-8"), reading.variables)
-        except (OSError, UnicodeDecodeError, ValueError) as exc:
+        except (OSError, ValueError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
             reading.complain(place, f"{declared.path}: {reason}", "a file of NAME=value lines")
     for variable, value in service.environment.items():

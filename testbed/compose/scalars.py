@@ -55,7 +55,7 @@ def _integer(digits: str) -> int:
 
 
 def text_of(value: str | int | float | bool) -> str:
-    """Return a value as Compose writes it into an environment: Go's `fmt.Sprint`."""
+    """Return a value as Compose writes it into an environment."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -64,12 +64,12 @@ def text_of(value: str | int | float | bool) -> str:
 
 
 def _float_text(value: float) -> str:
-    """Go's `%v`: the shortest digits; an exponent below 1e-4 and from 1e21 on."""
-    if value == 0:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    if math.isfinite(value) and 1e-4 <= abs(value) < 1e21:
-        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    """Go's `%g`: the shortest digits that are this number; an exponent below 1e-4 and from 1e6 on."""
     if not math.isfinite(value):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
     digits = Decimal(repr(value))
-    return f"{digits.normalize():e}".replace("E", "e") if abs(value) >= 1 else repr(value)
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return f"{digits:f}".removesuffix(".0")
+    exponent = digits.adjusted()
+    mantissa = f"{digits.scaleb(-exponent):f}"
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{exponent:+03d}"

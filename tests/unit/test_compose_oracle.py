@@ -5,9 +5,6 @@ Compose itself is the oracle, over every Compose file of the repository.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
 from ipaddress import ip_interface
 from pathlib import Path
@@ -17,11 +14,10 @@ import pytest
 
 from testbed import compose
 from testbed.topology import Network, Node, Topology
+from tests.compose_oracle import SETTINGS, config
 
 ROOT = Path(__file__).parent.parent.parent
 WRONG = ROOT / "tests" / "labs" / "wrong"
-SETTINGS = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-
 Json = dict[str, Any]
 
 
@@ -38,20 +34,6 @@ def compose_files() -> list[Path]:
         for path in paths
         if path.is_file() and WRONG not in path.parents and "\nservices:" in f"\n{path.read_text()}"
     )
-
-
-def resolved(path: Path, environment: dict[str, str], profiles: tuple[str, ...]) -> Json:
-    """Return what Compose makes of a file; skip where there is no Compose."""
-    if shutil.which("docker") is None:
-        pytest.skip("there is no docker command here to ask Compose with")
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("docker has no compose command here")
-    command = ["docker", "compose", "-f", str(path), *(f"--profile={name}" for name in profiles)]
-    done = subprocess.run(
-        [*command, "config", "--format", "json"], env=environment, capture_output=True, text=True, check=True
-    )
-    answer: Json = json.loads(done.stdout.replace("$$", "$"))
-    return answer
 
 
 CASES = [
@@ -75,7 +57,8 @@ CASES = [
 def test_our_reading_is_that_of_compose(path: Path, extra: dict[str, str], profiles: tuple[str, ...]) -> None:
     """Names, networks, subnets, gateways, nodes, addresses, images, commands, sysctls and replicas."""
     environment = SETTINGS | extra
-    theirs = resolved(path, environment, profiles)
+    theirs = config(path, extra, profiles)
+    assert theirs is not None, "Compose refuses the file"
     ours = compose.load(path, environment, profiles)
 
     assert ours.name == theirs["name"]
