@@ -35,7 +35,7 @@ from testbed.topology import Topology
 from testbed.undo import UndoStack
 
 if TYPE_CHECKING:
-    from testbed.recorder import Recording
+    from testbed.recorder import Recorder, Recording
 
 FOR_NODES: Mapping[str, str] = {"TESTBED_CLIENT": "wait"}
 """What the file is read and run with: its client waits to be told what to do."""
@@ -53,6 +53,7 @@ class Lab:
         self._ours = ours
         self._nodes: dict[str, Node] = {}
         self._lock = threading.RLock()
+        self._recorder: Recorder | None = None
 
     @classmethod
     def up(
@@ -190,6 +191,17 @@ class Lab:
 
         return record(self, scenario_id)
 
+    @property
+    def recorder(self) -> Recorder:
+        """The recorder of all nodes that run; made, not started, on first use."""
+        from testbed.recorder import Recorder
+
+        with self._lock:
+            if self._recorder is None:
+                running = [node for node in self if self.state(node.name).running]
+                self._recorder = Recorder(running, journal=self.journal)
+            return self._recorder
+
     def step(self, name: str) -> AbstractContextManager[None]:
         """Name a part of a scenario in the running recording."""
         return self.journal.step(name)
@@ -268,6 +280,7 @@ class Lab:
         """Forget the nodes; the backend ends all their probes at once."""
         with self._lock:
             self._nodes.clear()
+            self._recorder = None
         self.backend.release(self.handle)
 
     def __enter__(self) -> Self:

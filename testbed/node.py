@@ -11,7 +11,6 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from testbed.actions import Doing, Journal
@@ -22,6 +21,7 @@ from testbed.process import Completed, Process, completed, expect_success
 from testbed.stream import Datagrams, Endpoint, Listener, Stream
 from testbed.topology import Node as Declared
 from testbed.topology import Topology
+from testbed.undo import UndoStack
 
 if TYPE_CHECKING:
     from execnet import Gateway
@@ -49,7 +49,7 @@ class Node:
         topology: Topology,
         open_gateway: Callable[[], Gateway],
         *,
-        undo: ExitStack | None = None,
+        undo: UndoStack | None = None,
         execute: Callable[..., Executed] | None = None,
         last_words: Callable[[], str] = str,
     ) -> None:

@@ -7,45 +7,76 @@ every vantage point sends and must show. What it hands over is plain (`testbed.s
 
 from __future__ import annotations
 
+import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.actions import Journal
 from testbed.errors import StorageFull
+from testbed.gathering import evidence_of
 from testbed.node import Node
 from testbed.slices import Hole, RawFrame, RawSlice, SeenMark
 from testbed.spool import MEMORY, Spool
 from testbed.tap import Phase, Tap
 
+if TYPE_CHECKING:
+    from testbed.evidence import Evidence
+    from testbed.lab import Lab
+
 FrameHandler = Callable[[RawFrame], None]
 
 # Seconds that the markers of the other nodes of a LAN may take to arrive.
 FOREIGN_MARKS = 0.25
+# Before a slice is cut, nothing must have come for QUIET seconds; that is waited for at most CALM_LIMIT.
+QUIET, CALM_LIMIT = 0.03, 0.25
+
+
+@dataclass(slots=True)
+class Recording:
+    """What `record` yields. evidence: of the block, once it has ended; None when its recording never began."""
+
+    evidence: Evidence | None = None
+
+
+@contextmanager
+def record(lab: Lab, scenario_id: str) -> Iterator[Recording]:
+    """Record all nodes of a lab that run while the block does; see `Recorder.begin` for what it raises."""
+    recorder = lab.recorder
+    recording = Recording()
+    recorder.begin()
+    try:
+        yield recording
+    finally:
+        recording.evidence = evidence_of(recorder.cut(scenario_id), lab.topology)
 
 
 class Recorder:
     """Records all of these nodes.
 
-    run_id: stands in the marker frames. journal: where the nodes write what they do; by
-    default one of its own for all of them. spool: folder for what exceeds `memory` bytes of
-    frames between two cuts.
+    run_id: stands in the marker frames, to tell them from another recorder's of the same lab.
+    journal: where the nodes write what they do; by default one of its own for all of them.
+    spool: folder for what exceeds `memory` bytes of frames between two cuts.
     """
 
     def __init__(
         self,
         nodes: Iterable[Node],
-        run_id: str,
+        run_id: str = "",
         *,
         journal: Journal | None = None,
         spool: Path | None = None,
         memory: int = MEMORY,
     ) -> None:
-        self.run_id = run_id
+        self.run_id = run_id or secrets.token_hex(4)
         self.journal = journal or Journal()
         self._marked = threading.Condition()
-        self._taps = tuple(Tap(node, run_id, self._on_batch, self._marked) for node in nodes)
+        self._taps = tuple(Tap(node, self.run_id, self._on_batch, self._marked) for node in nodes)
         self._number_of = {id(tap): number for number, tap in enumerate(self._taps)}
         self._spool = Spool(spool, memory)
         self._handlers: list[FrameHandler] = []
@@ -54,6 +85,8 @@ class Recorder:
         self._mark_number = 0
         self._begin_ns = 0
         self._late: list[RawFrame] = []
+        self._last_batch = 0.0
+        self._pool = ThreadPoolExecutor(min(32, len(self._taps) or 1), thread_name_prefix="recorder")
         for tap in self._taps:
             tap.node.journal = self.journal
 
@@ -78,8 +111,8 @@ class Recorder:
 
     def _for_all(self, do: Callable[[Tap], None]) -> None:
         """Do something with every node at the same time; raise the first error when all are done."""
-        with ThreadPoolExecutor(max(1, len(self._taps)), thread_name_prefix="recorder") as pool:
-            done = [pool.submit(do, tap) for tap in self._taps]
+        done = [self._pool.submit(do, tap) for tap in self._taps]
+        wait(done)
         for future in done:
             future.result()
 
@@ -92,6 +125,7 @@ class Recorder:
         return lambda: self._handlers.remove(handler)
 
     def _on_batch(self, tap: Tap, batch: bytes) -> None:
+        self._last_batch = time.monotonic()
         if self._keep:
             self._spool.append(self._number_of[id(tap)], batch)
         if self._handlers:
@@ -117,6 +151,7 @@ class Recorder:
         A probe that died, a marker that is missing, frames that the kernel dropped and a
         full disk do not raise: they are holes in the slice, which keeps all that there is.
         """
+        self._calm_down()
         self._mark("end", Tap.try_to_mark)
         end_ns = max(tap.node.now_ns() for tap in self._taps)
         actions, steps = self.journal.take()
@@ -140,6 +175,12 @@ class Recorder:
             dropped={tap.node.name: tap.dropped for tap in self._taps},
             failure=failure,
         )
+
+    def _calm_down(self) -> None:
+        """Wait until nothing more happens: answers may still be on their way."""
+        limit = time.monotonic() + CALM_LIMIT
+        while (now := time.monotonic()) < min(limit, self._last_batch + QUIET):
+            time.sleep(min(limit, self._last_batch + QUIET) - now)
 
     def _mark(self, phase: Phase, mark: Callable[[Tap, int, Phase], None]) -> None:
         """Mark all nodes, and give each marker the time to arrive at the other nodes of its LAN."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -93,7 +94,7 @@ class Tap:
             number, interface = value
             self._interfaces[number] = interface
         elif name == "samples":
-            self._samples += [RawSample(at, self.node.name, kind, row) for at, kind, row in value]
+            self._samples += [RawSample(at, self.node.name, kind, row) for at, kind, row in json.loads(value)]
         elif name == "failed":
             self._failures.append(value)
             with self._marked:
@@ -142,7 +143,7 @@ class Tap:
             self._look("end")
 
     def _look(self, phase: Phase) -> None:
-        tables = self.node.call("sampler.snapshot")
+        tables = json.loads(self.node.call("sampler.snapshot"))
         self._networks.update({row["name"]: self.node.network_of(row) for row in tables["interfaces"]})
         self._tables[phase] = tables
 

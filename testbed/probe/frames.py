@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -36,7 +37,7 @@ def checksum(data: bytes) -> int:
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return ~int(total) & 0xFFFF
 
 
 def ethernet(source: str, destination: str, ethertype: int, payload: bytes) -> bytes:
@@ -106,9 +107,22 @@ class Frames:
 
     def __init__(self, agent: Agent) -> None:
         del agent
+        # One for each interface, kept: to close one takes the kernel some 15 ms.
+        self._sockets: dict[str, socket.socket] = {}
+        self._opening = threading.Lock()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Close the sockets."""
+        for sock in self._sockets.values():
+            sock.close()
+
+    def _socket(self, interface: str) -> socket.socket:
+        with self._opening:
+            if interface not in self._sockets:
+                sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+                sock.bind((interface, 0))
+                self._sockets[interface] = sock
+            return self._sockets[interface]
 
     def op_send(self, interface: str, frames: Sequence[bytes], count: int = 1, rate: float = 0.0) -> int:
         """Send frames in order, `count` times over; return how many were sent.
@@ -116,12 +130,11 @@ class Frames:
         rate: frames a second at most, 0 for as fast as it goes. A full queue is waited for.
         """
         sent, begin = 0, time.monotonic()
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-            sock.bind((interface, 0))
-            for _ in range(count):
-                for frame in frames:
-                    if rate and (ahead := begin + sent / rate - time.monotonic()) > 0:
-                        time.sleep(ahead)
-                    sock.send(frame)
-                    sent += 1
+        sock = self._socket(interface)
+        for _ in range(count):
+            for frame in frames:
+                if rate and (ahead := begin + sent / rate - time.monotonic()) > 0:
+                    time.sleep(ahead)
+                sock.send(frame)
+                sent += 1
         return sent

@@ -13,6 +13,7 @@ time or just before it.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import select
 import threading
@@ -53,7 +54,7 @@ Sample = tuple[int, str, dict[str, Any]]
 
 
 class Sampler:
-    """The operations `sampler.*`; samples leave as events "samples", lists of (time_ns, kind, row).
+    """The operations `sampler.*`; samples leave as events "samples": JSON, lists of (time_ns, kind, row).
 
     Kinds: "tcp" (a socket as `diag.read_socket` has it; state CLOSED when it is gone),
     "neighbour" (state DELETED when removed), "link", "address", "route" (with "removed").
@@ -105,20 +106,25 @@ class Sampler:
             thread.join()
             self._sockets.forget()
 
-    def op_snapshot(self) -> dict[str, Any]:
-        """All tables at this moment; what changed until now has been sent when this returns."""
+    def op_snapshot(self) -> str:
+        """All tables at this moment, as JSON, which crosses the channel faster than a mapping does.
+
+        What changed until now has been sent when this returns.
+        """
         rows = self._sockets.look()
         asking = routing.open_route()
         try:
-            return {
-                "time_ns": time.time_ns(),
-                "sockets": rows,
-                "interfaces": routing.interfaces(asking),
-                "neighbours": routing.neighbours(asking),
-                "routes": routing.routes(asking),
-                "counters": read_counters(),
-                "settings": read_settings(),
-            }
+            return json.dumps(
+                {
+                    "time_ns": time.time_ns(),
+                    "sockets": rows,
+                    "interfaces": routing.interfaces(asking),
+                    "neighbours": routing.neighbours(asking),
+                    "routes": routing.routes(asking),
+                    "counters": read_counters(),
+                    "settings": read_settings(),
+                }
+            )
         finally:
             asking.close()
 
@@ -139,7 +145,7 @@ class Sampler:
                 told = self._announced(monitor)
                 told += self._polled_neighbours(monitor, asking)
                 if told:
-                    self._event("samples", told)
+                    self._event("samples", json.dumps(told))
                 if self._sockets.look_for_changes() or told:
                     changed = time.monotonic()
         except BaseException as error:
@@ -256,5 +262,5 @@ class Sockets:
                 told.append((now, "tcp", {**read_socket(body), **gone}))
         self._known = seen
         if told:
-            self._event("samples", told)
+            self._event("samples", json.dumps(told))
         return bool(told)
