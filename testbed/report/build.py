@@ -79,6 +79,10 @@ class _Drawn:
             part.add(source)
             strangers |= not source
         part.update(_of_actors(self._evidence, part))
+        for hop in self._hops:
+            heard = {copy.vantage for copy in hop.received}
+            if _is_group(hop.frame) and not part & heard:  # an arrow must lead somewhere
+                part.update(heard)
         made = lines(self._evidence, part)
         return (*made, OUTSIDE) if strangers else made
 

@@ -50,7 +50,7 @@ class Arrow:
 
     @property
     def number(self) -> int:
-        """The number of the copy that stands for all, as Wireshark shows it: one that is cited, or the first."""
+        """The number, as Wireshark shows it, of the copy that stands for all: a cited one, or the first."""
         return self.cited_frames[0] if self.cited_frames else self.frames[0].number
 
     @property

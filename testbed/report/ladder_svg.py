@@ -18,7 +18,7 @@ from testbed.report.markup import Markup, element
 
 TIME: Final = 92
 FRAME: Final = 140
-LEFT: Final = 250
+LEFT: Final = 282
 RIGHT: Final = 130
 PITCH: Final = 270
 LEGS: Final = 96

@@ -19,7 +19,7 @@ _Line = Callable[[str], int | None]
 
 
 class Losses:
-    """Judge single journeys.
+    """Judge single journeys; of a recording whose topology is not known, none is judged.
 
     place: the line of a vantage point, or None. repeated: frames of which all data was sent once more.
     """
@@ -36,6 +36,8 @@ class Losses:
 
     def of(self, journey: Sequence[Hop]) -> Loss | None:
         """Say where a packet was lost; None when it arrived, or nobody can tell."""
+        if not self._evidence.topology.nodes:
+            return None
         last = journey[-1]
         ethernet = last.frame.packet.ethernet
         if ethernet is None or int(ethernet.destination[:2], 16) & 1:
@@ -57,7 +59,10 @@ class Losses:
         ip = last.frame.packet.ip
         if ip is None:
             return None
-        here = ip.destination in self._addresses.get(node, frozenset())
+        own = self._addresses.get(node)
+        if not own:
+            return None
+        here = ip.destination in own
         if here or ip.destination.is_loopback:
             if not self._repeats(journey):
                 return None
@@ -79,11 +84,13 @@ class Losses:
 
 
 def fault_at(faults: Sequence[FaultRecord], node: str, time_ns: int) -> FaultRecord | None:
-    """Return the fault that was in force on a node at a time and struck at least once."""
-    for fault in faults:
-        if fault.node == node and fault.begin_ns <= time_ns <= fault.end_ns and fault.hits:
-            return fault
-    return None
+    """Return the fault that was in force on a node at a time and struck at least once: the youngest such."""
+    in_force = (
+        fault
+        for fault in faults
+        if fault.node == node and fault.begin_ns <= time_ns <= fault.end_ns and fault.hits
+    )
+    return max(in_force, key=lambda fault: fault.begin_ns, default=None)
 
 
 def _addresses(evidence: Evidence) -> dict[str, frozenset[object]]:

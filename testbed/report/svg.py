@@ -33,7 +33,7 @@ SHAPES: Final = """
 .pic .through{stroke:var(--faint);stroke-dasharray:2 3;fill:none}
 .pic .step rect{fill:var(--panel)}.pic .step text{font-weight:700;stroke:none}
 .pic .a line,.pic .a path,.pic .a circle{stroke:var(--c);fill:var(--c)}.pic .a text.head{fill:var(--c)}
-.pic .a.cited line{stroke-width:2.5}.pic .a .pin{fill:var(--accent);stroke:none}
+.pic .a.cited line{stroke-width:2.5}.pic .pin{fill:var(--accent)!important;stroke:none!important}
 .pic .a.lost{--c:var(--failed)!important}.pic .x{stroke:var(--failed)!important;stroke-width:3}
 .pic .why{fill:var(--failed)}.pic .band{fill:var(--c)}.pic .s text{fill:var(--c)}
 .pic .note text{fill:var(--faint)}.pic .note.outcome text,.pic .note.fault text{fill:var(--failed)}

@@ -89,7 +89,7 @@ class _Plan:
                 shift = middle + (at - 1) * 14
                 yield svg.line(shift, top + _BOX_H, shift, rail, "wire")
                 yield svg.text(shift + 5, rail - 8, addresses(interface), "faint small")
-        yield _box(x, top, node.name, "router" if node.forwards else "", node.forwards)
+        yield _box(x, top, node.name, "forwards" if node.forwards else "", node.forwards)
 
 
 def _box(x: float, y: float, name: str, below: str, router: bool) -> Markup:
