@@ -43,6 +43,13 @@ class Compose:
         """What a service has printed so far."""
         return self("logs", "--no-log-prefix", service).stdout.splitlines()
 
+    def exit_code(self, container: str) -> int:
+        """Wait until a container has ended, at most 60 s, and return its exit code."""
+        waited = subprocess.run(
+            ["docker", "wait", container], capture_output=True, text=True, check=True, timeout=60
+        )
+        return int(waited.stdout)
+
     def leftovers(self) -> list[str]:
         """What the engine still holds of this project: containers, networks, volumes."""
         label = f"label=com.docker.compose.project={self.project}"
