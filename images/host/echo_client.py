@@ -25,7 +25,7 @@ LINES = (
     "🙂 🚀 a rocket is four bytes long",
     "",  # an empty line is a line too: one byte, its end
 )
-TIMEOUT = 30  # seconds without an answer until we give up; a queue may be before us
+TIMEOUT = 30.0  # seconds without an answer until we give up; a queue may be before us
 
 
 def send_and_hear(connection: socket.socket, line: str) -> str:
@@ -88,10 +88,9 @@ def typed() -> Iterator[str]:
 
 def wait() -> int:
     """Do nothing until SIGTERM: packets need a host to go to, not a program."""
-    print("waiting: this host says nothing by itself", flush=True)
-    # Block first and then wait, so that a signal between the two is not lost.
     signals = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # first: a signal before sigwait() is kept
+    print("waiting: this host says nothing by itself", flush=True)
     signal.sigwait(signals)
     return 0
 
@@ -101,7 +100,7 @@ def meet(options: argparse.Namespace) -> int:
     lines = scripted(LINES, options.pause) if options.mode == "talk" else typed()
     address = (options.host, options.port)
     try:
-        with socket.create_connection(address, timeout=TIMEOUT) as connection:
+        with socket.create_connection(address, timeout=options.timeout) as connection:
             here, there = connection.getsockname(), connection.getpeername()
             print(f"connected {here[0]}:{here[1]} to {there[0]}:{there[1]}", flush=True)
             unchanged = converse(connection, lines)
@@ -121,6 +120,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pause", type=float, default=0, metavar="S", help="seconds between the lines of talk"
     )
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT, metavar="S",
+        help=f"seconds without an answer until it gives up (default: {TIMEOUT:g})",
+    )  # fmt: skip
     return parser.parse_args()
 
 

@@ -69,7 +69,7 @@ class AppClientServer(Scenario):
             for stream in guests:
                 converse(stream)
         with lab.step(OWN_PROGRAM):
-            lab.client.exec(["echo_client.py", "talk"])
+            lab.client.exec(["echo_client.py", "talk", "--timeout", str(PATIENCE)])
 
     @staticmethod
     def conversation(seen: Evidence, guest: str) -> tuple[Connection, Segments]:
