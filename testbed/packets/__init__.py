@@ -20,7 +20,7 @@ from testbed.packets.icmp import ICMP
 from testbed.packets.ipv4 import IPv4
 from testbed.packets.ipv6 import IPv6
 from testbed.packets.layers import OSI, Layer
-from testbed.packets.link import Ethernet
+from testbed.packets.link import Ethernet, Tag
 from testbed.packets.neighbour import NDPOption
 from testbed.packets.options import Option
 from testbed.packets.packet import Packet
@@ -45,5 +45,6 @@ __all__ = [
     "NDPOption",
     "Option",
     "Packet",
+    "Tag",
     "decode",
 ]

@@ -30,10 +30,12 @@ class ARP:
 
     @property
     def is_request(self) -> bool:
+        """Whether it asks for an address."""
         return self.operation == REQUEST
 
     @property
     def is_reply(self) -> bool:
+        """Whether it tells an address."""
         return self.operation == REPLY
 
 

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from testbed.packets.options import EXTENSION, Option, split
 from testbed.packets.packet import Packet
 
 HOP_BY_HOP: Final = 0
@@ -32,12 +33,28 @@ class Extension:
 
     @property
     def name(self) -> str:
+        """Name of the kind of header, as `Packet.layers` has it."""
         return _NAMES[self.protocol]
 
     @property
     def next_header(self) -> int:
         """Protocol number of what follows."""
         return self.data[0]
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Of a hop-by-hop or destination options header, padding included (RFC 8200 §4.2)."""
+        return self._split()[0]
+
+    @property
+    def fault(self) -> str | None:
+        """What contradicts itself in the header, or None."""
+        return self._split()[1] or _routing_fault(self)
+
+    def _split(self) -> tuple[tuple[Option, ...], str | None]:
+        if self.protocol not in (HOP_BY_HOP, DESTINATION):
+            return (), None
+        return split(self.name, self.data[2:], EXTENSION)
 
     @property
     def fragment_offset(self) -> int:
@@ -53,6 +70,16 @@ class Extension:
     def identification(self) -> int:
         """32 bits; only of a fragment header."""
         return int.from_bytes(self.data[4:8], "big")
+
+
+def _routing_fault(header: Extension) -> str | None:
+    """What is wrong with a routing header of type 0 (RFC 5095) or 2 (RFC 6275 §6.4), or None."""
+    if header.protocol != ROUTING or header.data[2] not in (0, 2):
+        return None
+    length, kind, left = header.data[1:4]
+    if length % 2 or (kind == 2 and length != 2) or left > length // 2:
+        return f"routing: type {kind}, length {length}, {left} addresses left"
+    return None
 
 
 class Chain(NamedTuple):
@@ -90,6 +117,14 @@ def walk(packet: Packet, kinds: Container[int], protocol: int, start: int, end: 
         if later_fragment:
             break
     return Chain(tuple(headers), protocol, start, True)
+
+
+def jumbo_length(hop_by_hop: bytes) -> int:
+    """Bytes behind the IPv6 header as a jumbogram's hop-by-hop header has them; 0 if it is none.
+
+    RFC 2675 §2: option 0xC2, which by its alignment comes first.
+    """
+    return int.from_bytes(hop_by_hop[4:8], "big") if hop_by_hop[2:4] == b"\xc2\4" else 0
 
 
 def _length(protocol: int, field: int) -> int:

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from testbed.packets import checksum, extensions, upper
 from testbed.packets.addresses import IP4
+from testbed.packets.extensions import Extension
 from testbed.packets.options import IPV4, Option, split
 from testbed.packets.packet import Packet
 
@@ -17,6 +18,7 @@ _PSEUDO: Final = Struct("!4s4sxBH").pack
 _DONT_FRAGMENT: Final = 0x4000
 _MORE_FRAGMENTS: Final = 0x2000
 _OFFSET: Final = 0x1FFF
+_SOURCE_ROUTES: Final = frozenset((131, 137))
 _AH: Final = frozenset((extensions.AH,))
 
 
@@ -26,7 +28,7 @@ class IPv4:
 
     total_length: bytes, header included, as the header claims; 0 where the network card was to cut
     the packet into several. tos: the eight bits of DSCP and ECN. header: its bytes, options included.
-    upper_protocol: what is carried behind an authentication header, else the same as protocol.
+    extensions: authentication headers; upper_protocol: what is behind them, else the same as protocol.
     """
 
     source: IPv4Address
@@ -40,6 +42,7 @@ class IPv4:
     header: bytes = field(repr=False)
     upper_protocol: int
     _flags: int = field(repr=False)
+    extensions: tuple[Extension, ...] = ()
 
     version: ClassVar[int] = 4
 
@@ -50,10 +53,12 @@ class IPv4:
 
     @property
     def dont_fragment(self) -> bool:
+        """Whether routers may not cut the packet into several."""
         return bool(self._flags & _DONT_FRAGMENT)
 
     @property
     def more_fragments(self) -> bool:
+        """Whether a later part of the packet comes as another fragment."""
         return bool(self._flags & _MORE_FRAGMENTS)
 
     @property
@@ -63,10 +68,12 @@ class IPv4:
 
     @property
     def is_fragment(self) -> bool:
+        """Whether this is one of several parts of a packet."""
         return bool(self._flags & (_MORE_FRAGMENTS | _OFFSET))
 
     @property
     def checksum_ok(self) -> bool:
+        """Whether the header checksum is right."""
         return checksum.is_right(self.header)
 
     @property
@@ -76,11 +83,21 @@ class IPv4:
 
     @property
     def options_fault(self) -> str | None:
+        """What is wrong with the options, or None."""
         return split("ipv4", self.header[20:], IPV4)[1] if len(self.header) > 20 else None
 
+    @property
+    def final_destination(self) -> IPv4Address:
+        """Where the packet ends up: the end of a source route that is not used up (RFC 791 §3.1)."""
+        for option in self.options:
+            # data: a pointer, counted from the option's first byte and from 1; then the addresses
+            if option.kind in _SOURCE_ROUTES and len(option.data) >= 5 and option.data[0] <= len(option.data):
+                return IP4[option.data[-4:]]
+        return self.destination
+
     def pseudo_header(self, protocol: int, length: int) -> bytes:
-        """What a transport checksum covers of this header (RFC 9293 §3.1)."""
-        return _PSEUDO(self.source.packed, self.destination.packed, protocol, length & 0xFFFF)
+        """What a checksum above covers of this header (RFC 9293 §3.1, RFC 1122 §4.2.3.8)."""
+        return _PSEUDO(self.source.packed, self.final_destination.packed, protocol, length & 0xFFFF)
 
 
 def parse(packet: Packet, start: int, end: int) -> None:
@@ -94,6 +111,9 @@ def parse(packet: Packet, start: int, end: int) -> None:
     if first >> 4 != 4 or length < 20:
         packet.refuse(f"ipv4: version {first >> 4}, header length {length}; 4 and at least 20 allowed", end)
         return
+    if 0 < total < length:
+        packet.refuse(f"ipv4: total length {total}, header length {length}", end)
+        return
     behind = start + length
     if len(data) < behind:
         packet.lacks("ipv4", length, start, end)
@@ -104,9 +124,6 @@ def parse(packet: Packet, start: int, end: int) -> None:
     )  # fmt: skip
     packet._marks.append(("ipv4", behind))
     if total:
-        if total < length:
-            packet.refuse(f"ipv4: total length {total}, header length {length}", end)
-            return
         if start + total > end:
             packet.complain(f"ipv4: total length {total}, {end - start} bytes in the frame")
         else:
@@ -116,6 +133,7 @@ def parse(packet: Packet, start: int, end: int) -> None:
         return
     if protocol == extensions.AH:
         chain = extensions.walk(packet, _AH, protocol, behind, end)
+        header.extensions = chain.headers
         header.upper_protocol = chain.upper
         if not chain.whole:
             return

@@ -35,20 +35,30 @@ class IPv6:
     extensions: tuple[Extension, ...] = ()
 
     version: ClassVar[int] = 6
-    options_fault: ClassVar[str | None] = None
+
+    @property
+    def options_fault(self) -> str | None:
+        """What contradicts itself in the extension headers, or None."""
+        return next((one.fault for one in self.extensions if one.fault is not None), None)
 
     @property
     def traffic_class(self) -> int:
+        """Eight bits of DSCP and ECN."""
         return self._word >> 20 & 0xFF
 
     @property
     def flow_label(self) -> int:
+        """20 bits (RFC 6437)."""
         return self._word & 0xFFFFF
 
     @property
     def fragment(self) -> Extension | None:
-        """The fragment header, if there is one."""
-        return next((one for one in self.extensions if one.protocol == extensions.FRAGMENT), None)
+        """The fragment header, if there is one; the innermost, should there be more."""
+        found = None
+        for one in self.extensions:
+            if one.protocol == extensions.FRAGMENT:
+                found = one
+        return found
 
     @property
     def fragment_offset(self) -> int:
@@ -58,12 +68,12 @@ class IPv6:
 
     @property
     def more_fragments(self) -> bool:
-        header = self.fragment
-        return header.more_fragments if header else False
+        """Whether a later part of the packet comes as another fragment."""
+        return any(one.protocol == extensions.FRAGMENT and one.more_fragments for one in self.extensions)
 
     @property
     def is_fragment(self) -> bool:
-        """Whether this is one of several; an atomic fragment (RFC 6946) is none."""
+        """Whether this is one of several parts of a packet; an atomic fragment (RFC 6946) is none."""
         return bool(self.extensions) and (self.more_fragments or self.fragment_offset > 0)
 
     @property
@@ -99,11 +109,12 @@ def parse(packet: Packet, start: int, end: int) -> None:
     header = packet.ip = IPv6(IP6[source], IP6[destination], hop_limit, protocol, length, protocol, word)
     start += LENGTH
     packet._marks.append(("ipv6", start))
-    if length or protocol != extensions.HOP_BY_HOP:
-        if start + length > end:
-            packet.complain(f"ipv6: payload length {length}, {end - start} bytes in the frame")
-        else:
-            end = start + length
+    if not length and protocol == extensions.HOP_BY_HOP:
+        length = extensions.jumbo_length(data[start : start + 8])
+    if start + length > end:
+        packet.complain(f"ipv6: payload length {length}, {end - start} bytes in the frame")
+    else:
+        end = start + length
     if protocol in extensions.ALL:
         chain = extensions.walk(packet, extensions.ALL, protocol, start, end)
         header.extensions = chain.headers

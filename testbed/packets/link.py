@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from testbed.packets import arp, ipv4, ipv6
 from testbed.packets.addresses import MAC
@@ -26,22 +26,40 @@ _NETWORK: Final[dict[int, Callable[[Packet, int, int], None]]] = {
 }
 
 
+class Tag(NamedTuple):
+    """A VLAN tag (IEEE 802.1Q §9.6). protocol: the Ethertype that announces it. control: its 16 bits."""
+
+    protocol: int
+    control: int
+
+    @property
+    def vlan(self) -> int:
+        """Identifier of the VLAN, 0 to 4095; 0 is a frame that only has a priority."""
+        return self.control & 0x0FFF
+
+    @property
+    def priority(self) -> int:
+        """0 to 7."""
+        return self.control >> 13
+
+
 @dataclass(slots=True, eq=False)
 class Ethernet:
-    """An Ethernet header (IEEE 802.3 §3).
+    """An Ethernet header (IEEE 802.3 §3), MACs in lowercase.
 
     ethertype: of what the frame carries, behind all VLAN tags; below 0x600 it is a length.
-    vlans: the VLAN identifiers, 0 to 4095, outermost first. tags: the whole 16-bit tags.
+    tags: the VLAN tags, outermost first.
     """
 
     source: str
     destination: str
     ethertype: int
-    tags: tuple[int, ...] = ()
+    tags: tuple[Tag, ...] = ()
 
     @property
     def vlans(self) -> tuple[int, ...]:
-        return tuple(tag & 0x0FFF for tag in self.tags)
+        """Identifiers of the VLANs, outermost first."""
+        return tuple(tag.vlan for tag in self.tags)
 
     @property
     def length(self) -> int | None:
@@ -77,14 +95,15 @@ def ethernet(packet: Packet) -> None:
 def _tags(packet: Packet, header: Ethernet, end: int) -> int:
     """Read the VLAN tags; say where they end, or 0 if they do not."""
     data, start, ethertype = packet.data, 14, header.ethertype
-    tags: list[int] = []
+    tags: list[Tag] = []
     while ethertype in _TAGS:
         if start + 4 > len(data):
             packet.lacks("vlan", 4, start, end)
             start = 0
             break
-        tag, ethertype = _TWO(data, start)
-        tags.append(tag)
+        protocol = ethertype
+        control, ethertype = _TWO(data, start)
+        tags.append(Tag(protocol, control))
         start += 4
         packet.mark("vlan", start)
     header.tags = tuple(tags)

@@ -59,26 +59,32 @@ class TCP:
 
     @property
     def syn(self) -> bool:
+        """Synchronise sequence numbers: the first segment of each side."""
         return bool(self.flags & SYN)
 
     @property
     def ack(self) -> bool:
+        """The acknowledgment number counts."""
         return bool(self.flags & ACK)
 
     @property
     def fin(self) -> bool:
+        """The sender has no more to send."""
         return bool(self.flags & FIN)
 
     @property
     def rst(self) -> bool:
+        """The connection is, or never was, there."""
         return bool(self.flags & RST)
 
     @property
     def psh(self) -> bool:
+        """Hand the data to the application at once."""
         return bool(self.flags & PSH)
 
     @property
     def urg(self) -> bool:
+        """The urgent pointer counts."""
         return bool(self.flags & URG)
 
     @property

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PROTOCOL: Final = 17
 LENGTH: Final = 8
+_LONGEST: Final = 0xFFFF  # a longer one is a jumbogram and has the length 0 (RFC 2675 §4)
 _HEADER: Final = Struct("!HHHH").unpack_from
 
 
@@ -30,6 +31,7 @@ class UDP:
     _data: bytes = field(repr=False)
     _start: int = field(repr=False)
     _end: int = field(repr=False)
+    _whole: bool = field(repr=False)
 
     @property
     def checksum_ok(self) -> bool | None:
@@ -40,7 +42,7 @@ class UDP:
         """
         if not self.checksum:
             return None if self._ip.version == 4 else False
-        if self._end > len(self._data) or self._ip.is_fragment:
+        if not self._whole or self._end > len(self._data):
             return None
         datagram = self._data[self._start : self._end]
         return checksum.is_right(self._ip.pseudo_header(PROTOCOL, len(datagram)) + datagram)
@@ -59,14 +61,16 @@ def parse(packet: Packet, ip: IPv4 | IPv6, start: int, end: int) -> None:
         packet.lacks("udp", LENGTH, start, end)
         return
     source, destination, length, check = _HEADER(data, start)
-    if length < LENGTH and (length or ip.version == 4):
+    if length < LENGTH and (length or end - start <= _LONGEST):
         packet.refuse(f"udp: length {length}, at least 8 allowed", end)
         return
-    if length and start + length != end:
-        if start + length < end:
+    whole = not ip.is_fragment
+    if length:
+        if start + length <= end:
             end = start + length
-        elif not ip.is_fragment:
+        elif whole:
             packet.complain(f"udp: length {length}, {end - start} bytes in the packet")
-    packet.udp = UDP(source, destination, length, check, ip, data, start, end)
+            whole = False
+    packet.udp = UDP(source, destination, length, check, ip, data, start, end, whole)
     packet._marks.append(("udp", start + LENGTH))
     packet.carry(start + LENGTH, end)

@@ -75,6 +75,7 @@ class Reader:
 
     @property
     def statistics(self) -> list[Statistics]:
+        """What was received and dropped, as far as it was read."""
         return self._sections.statistics
 
     @property

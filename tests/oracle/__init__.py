@@ -1,0 +1,1 @@
+"""Our decoder against tshark's, field by field, on the same captures."""
