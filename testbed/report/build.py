@@ -83,8 +83,16 @@ class _Drawn:
             heard = {copy.vantage for copy in hop.received}
             if _is_group(hop.frame) and not part & heard:  # an arrow must lead somewhere
                 part.update(heard)
-        made = lines(self._evidence, part)
+        made = lines(self._evidence, part, self._first())
         return (*made, OUTSIDE) if strangers else made
+
+    def _first(self) -> str:
+        """Where the way begins: who sent the first frame that is drawn, else who acted first."""
+        for hop in self._hops:
+            if self._source(hop) and not hop.place.endswith(f":{LOOPBACK}"):
+                return self._source(hop)
+        actors = [action.node for action in self._evidence.actions[:1]]
+        return next((vantage.name for vantage in self._evidence.vantages if vantage.node in actors), "")
 
     def _source(self, hop: Hop) -> str:
         """The vantage point that sent it, by its own copy or by the MAC address; empty for a stranger's."""

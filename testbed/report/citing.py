@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from testbed.evidence import Citation
 
 _KINDS = ("frame", "sample", "action")
 
 
-def cited(citations: Iterable[Citation], most: int = 8) -> str:
-    """Say what is cited, numbers that follow each other as ranges; at most some ranges of each kind."""
-    found = list(citations)
+def cited(citations: Iterable[Citation], markers: Collection[int] = (), most: int = 8) -> str:
+    """Say what is cited, numbers that follow each other as ranges; at most some ranges of each kind.
+
+    markers: numbers of frames that only prove that a place was watched; they are counted.
+    """
+    found = list(dict.fromkeys(citations))
+    proofs = [citation for citation in found if citation.kind == "frame" and citation.number in markers]
     parts = []
     for kind in _KINDS:
-        numbers = sorted({citation.number for citation in found if citation.kind == kind})
+        numbers = sorted(one.number for one in found if one.kind == kind and one not in proofs)
         if numbers:
             parts.append(f"{kind}{'s' if len(numbers) > 1 else ''} {_listed(numbers, most)}")
+    if proofs:
+        parts.append(f"{len(proofs)} marker{'s' if len(proofs) > 1 else ''}")
     return "; ".join(parts)
 
 

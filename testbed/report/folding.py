@@ -1,29 +1,98 @@
-"""Long ladders made short: runs of like packets folded, and a window around what is cited."""
+"""Long ladders made short: like packets and like connections folded, and a window around what is cited."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Final
 
+from testbed.evidence import receiver, sender
 from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row
 
 LONGEST: Final = 16
 """A run of like packets is drawn whole up to this many arrows."""
+CONNECTIONS: Final = 5
+"""So many connections of one step are drawn; of more, the first two and the last."""
 _HEAD: Final = 6
 _TAIL: Final = 4
 
 
-def folded(ladder: Ladder, longest: int = LONGEST) -> Ladder:
-    """Return the ladder with each longer run of like packets cut to its beginning and end.
+def folded(ladder: Ladder, longest: int = LONGEST, connections: int = CONNECTIONS) -> Ladder:
+    """Return the ladder with each longer run of like packets, or of like connections, cut short.
 
-    A packet that was lost ends a run, and so does a step. longest: at least 12.
+    What was lost is never folded. longest: at least 12; connections: at least 3.
     """
     rows: list[Row] = []
-    for run in _runs(ladder.rows):
-        count = sum(isinstance(row, Arrow) for row in run)
-        rows += _shortened(run) if count > longest else run
+    for step in _steps(ladder.rows):
+        for run in _runs(_few_connections(step, connections)):
+            count = sum(isinstance(row, Arrow) for row in run)
+            rows += _shortened(run) if count > longest else run
     return replace(ladder, rows=tuple(rows))
+
+
+# -- like connections
+
+
+def _steps(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Cut rows before each heading."""
+    step: list[Row] = []
+    for row in rows:
+        if isinstance(row, Heading):
+            yield step
+            step = []
+        step.append(row)
+    yield step
+
+
+def _few_connections(rows: list[Row], most: int) -> list[Row]:
+    """Fold all but the first two and the last of many connections of one step."""
+    owners = [_connection(row) for row in rows]
+    found = list(dict.fromkeys(owner for owner in owners if owner))
+    if len(found) <= most:
+        return rows
+    hidden = frozenset(found[2:-1])
+    before, after = _nearest(owners), _nearest(owners[::-1])[::-1]
+
+    def hides(at: int) -> bool:
+        row = rows[at]
+        if isinstance(row, Heading) or (isinstance(row, Arrow) and row.lost is not None):
+            return False
+        return owners[at] in hidden if owners[at] else {before[at], after[at]} <= hidden
+
+    made: list[Row] = []
+    for hide, places in groupby(range(len(rows)), key=hides):
+        run = [rows[at] for at in places]
+        made += [_fold(run, _connections_told)] if hide and any(isinstance(r, Arrow) for r in run) else run
+    return made
+
+
+def _connection(row: Row) -> str:
+    """The connection that a row is about, as its two ends in order; empty where it is about none."""
+    if isinstance(row, Arrow) and row.frames[0].packet.tcp is not None:
+        return " ".join(sorted((str(sender(row.frames[0])), str(receiver(row.frames[0])))))
+    if isinstance(row, Note) and row.kind == "state" and row.subject:
+        return " ".join(sorted(row.subject.split(" – ")))
+    return ""
+
+
+def _nearest(owners: Sequence[str]) -> list[str]:
+    """For each row, the last connection that was named up to there."""
+    last, found = "", []
+    for owner in owners:
+        last = owner or last
+        found.append(last)
+    return found
+
+
+def _connections_told(arrows: Sequence[Arrow]) -> str:
+    count = len({_connection(arrow) for arrow in arrows})
+    return (
+        f"… {count} more connection{'s' if count != 1 else ''}, {_told(arrows)[2:].replace(' more', '', 1)}"
+    )
+
+
+# -- like packets
 
 
 def _runs(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -59,11 +128,6 @@ def _shortened(run: Sequence[Row]) -> list[Row]:
     return [*run[:begin], _fold(run[begin:end]), *run[end:]]
 
 
-def _fold(rows: Sequence[Row]) -> Fold:
-    arrows = tuple(row for row in rows if isinstance(row, Arrow))
-    return Fold(rows[0].time_ns, rows[-1].time_ns, _told(arrows), arrows)
-
-
 def _told(arrows: Sequence[Arrow]) -> str:
     """`… 712 more segments, 1031168 bytes of data`: a packet that crossed a router counts once."""
     packets = {arrow.journey: arrow for arrow in arrows}
@@ -76,44 +140,40 @@ def _told(arrows: Sequence[Arrow]) -> str:
     return f"{text}, {cited} of them cited" if cited else text
 
 
+# -- a window
+
+
 def focused(ladder: Ladder, most: int = 60, around: int = 3) -> Ladder:
     """Return at most about `most` rows: those that are cited, with some before and after each.
 
-    A ladder that is short enough, or cites nothing, is only cut at its end.
+    A ladder that is short enough is returned as it is; one that cites nothing is cut at its end.
     """
     rows = ladder.rows
     if len(rows) <= most:
         return ladder
     cited = [at for at, row in enumerate(rows) if isinstance(row, Arrow | Note) and row.cited_by]
-    keep: set[int] = set()
-    for at in cited or [0]:
+    keep: set[int] = set() if cited else set(range(most))
+    for at in cited:
         near = set(range(max(0, at - around), min(len(rows), at + around + 1)))
         if len(keep | near) > most:
             break
         keep |= near
-    if not cited:
-        keep = set(range(most))
     keep |= {at for at, row in enumerate(rows) if isinstance(row, Heading)}
     return replace(ladder, rows=tuple(_window(rows, keep)))
 
 
 def _window(rows: Sequence[Row], keep: set[int]) -> Iterator[Row]:
-    left_out: list[Row] = []
-    for at, row in enumerate(rows):
-        if at in keep:
-            if left_out:
-                yield _gap(left_out)
-                left_out = []
-            yield row
+    for kept, places in groupby(range(len(rows)), key=keep.__contains__):
+        run = [rows[at] for at in places]
+        if kept or len(run) == 1:
+            yield from run
         else:
-            left_out.append(row)
-    if left_out:
-        yield _gap(left_out)
+            yield _fold(run)
 
 
-def _gap(rows: Sequence[Row]) -> Fold:
+def _fold(rows: Sequence[Row], told: Callable[[Sequence[Arrow]], str] = _told) -> Fold:
     arrows = tuple(arrow for row in rows for arrow in _arrows(row))
-    text = _told(arrows) if arrows else f"… {len(rows)} more notes"
+    text = told(arrows) if arrows else f"… {len(rows)} more notes"
     return Fold(rows[0].time_ns, rows[-1].time_ns, text, arrows)
 
 

@@ -26,15 +26,16 @@ class Line:
 OUTSIDE = Line("", "others", "")
 
 
-def lines(evidence: Evidence, took_part: Collection[str]) -> tuple[Line, ...]:
+def lines(evidence: Evidence, took_part: Collection[str], first: str = "") -> tuple[Line, ...]:
     """Return a line for each vantage point that took part.
 
-    Network by network, beginning where the scenario first acted; a node on two networks stands
-    between them with a line on either side, so that most arrows are short and none runs backwards.
+    first: the vantage point that the order begins with. From there network by network; a node on two
+    networks stands between them with a line on either side, so that most arrows are short.
     """
     placed: dict[str, Vantage] = {}
-    for network in _networks(evidence):
-        for vantage in _across(evidence, network, placed):
+    beginning = next((vantage for vantage in evidence.vantages if vantage.name == first), None)
+    for network in _networks(evidence, beginning):
+        for vantage in _across(evidence, network, placed, beginning):
             if vantage.name in took_part:
                 placed[vantage.name] = vantage
     return tuple(_line(evidence, vantage) for vantage in _with_loopbacks(evidence, took_part, placed))
@@ -52,15 +53,14 @@ def _line(evidence: Evidence, vantage: Vantage) -> Line:
     return Line(vantage.name, vantage.node, vantage.network, vantage.mac, addresses)
 
 
-def _networks(evidence: Evidence) -> list[str]:
-    """All networks, nearest to the first actor first; in the order of declaration where equally near."""
+def _networks(evidence: Evidence, beginning: Vantage | None) -> list[str]:
+    """All networks, nearest to the beginning first; in the order of declaration where equally near."""
     declared = [network.name for network in evidence.topology.networks]
     known = list(dict.fromkeys(v.network for v in evidence.vantages if v.network != LOOPBACK))
     waiting = sorted(known, key=lambda name: declared.index(name) if name in declared else len(declared))
-    start = _start(evidence)
-    if start in waiting:
-        waiting.remove(start)
-        waiting.insert(0, start)
+    if beginning is not None and beginning.network in waiting:
+        waiting.remove(beginning.network)
+        waiting.insert(0, beginning.network)
     ordered: list[str] = []
     while waiting:
         reached = {v.node for v in evidence.vantages if v.network in ordered}
@@ -70,20 +70,14 @@ def _networks(evidence: Evidence) -> list[str]:
     return ordered
 
 
-def _start(evidence: Evidence) -> str | None:
-    for action in evidence.actions:
-        for vantage in evidence.vantages:
-            if vantage.node == action.node and vantage.network != LOOPBACK:
-                return vantage.network
-    return None
-
-
-def _across(evidence: Evidence, network: str, placed: dict[str, Vantage]) -> Iterator[Vantage]:
+def _across(
+    evidence: Evidence, network: str, placed: dict[str, Vantage], beginning: Vantage | None
+) -> Iterator[Vantage]:
     """The vantage points of a network: of nodes with a line already, of hosts, of nodes that lead on."""
     here = [vantage for vantage in evidence.vantages if vantage.network == network]
     legs = Counter(vantage.node for vantage in evidence.vantages if vantage.network != LOOPBACK)
     rank = {node.name: at for at, node in enumerate(evidence.topology.nodes)}
-    first = next((action.node for action in evidence.actions), None)
+    first = beginning.node if beginning is not None else ""
     known = {vantage.node for vantage in placed.values()}
 
     def place(vantage: Vantage) -> tuple[int, bool, int]:

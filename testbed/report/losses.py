@@ -80,7 +80,7 @@ class Losses:
 
     def _fault(self, node: str, time_ns: int) -> str | None:
         fault = fault_at(self._evidence.faults, node, time_ns)
-        return fault.description if fault else None
+        return fault.description.removeprefix("lose ").removeprefix("drop ") if fault else None
 
 
 def fault_at(faults: Sequence[FaultRecord], node: str, time_ns: int) -> FaultRecord | None:

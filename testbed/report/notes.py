@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from testbed.evidence import Action, Citation, Endpoint, Evidence, NeighbourSample, TcpSample
+from testbed.evidence import (
+    Action,
+    Citation,
+    Endpoint,
+    Evidence,
+    NeighbourSample,
+    TcpSample,
+    receiver,
+    sender,
+)
 from testbed.report.ladder import Note
 from testbed.report.lines import Line
 from testbed.report.words import excerpt
@@ -42,14 +51,18 @@ class _Place:
 
 
 def _states(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
-    """A note where a socket of a connection changes its state; listening sockets where they are cited."""
-    sockets = {_socket(sample) for sample in evidence.tcp_samples if sample.remote.port}
-    many = len({frozenset((local, remote)) for _, local, remote in sockets}) > 1
+    """A note where a socket changes its state.
+
+    Of listening sockets, and of those of which no segment was recorded, only what is cited.
+    """
+    seen = _conversations(evidence)
+    many = len(seen) > 1
     last: dict[tuple[str, Endpoint, Endpoint], str] = {}
     for sample in evidence.tcp_samples:
         names = cited.get(sample.citation, ())
         listening = not sample.remote.port
-        if (listening or last.get(_socket(sample)) == sample.state) and not names:
+        spoken = frozenset((sample.local, sample.remote)) in seen
+        if (not spoken or last.get(_socket(sample)) == sample.state) and not names:
             continue
         line = place.of(sample.node, sample.local.address)
         last[_socket(sample)] = sample.state
@@ -62,6 +75,11 @@ def _states(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
         elif many:
             text += f" :{max(sample.local.port, sample.remote.port)}"
         yield Note(sample.time_ns - evidence.begin_ns, line, "state", text, sample.citation, names, subject)
+
+
+def _conversations(evidence: Evidence) -> set[frozenset[Endpoint]]:
+    """Both ends of each connection of which there is a segment."""
+    return {frozenset((sender(f), receiver(f))) for f in evidence.frames if f.packet.tcp is not None}
 
 
 def _socket(sample: TcpSample) -> tuple[str, Endpoint, Endpoint]:
@@ -95,14 +113,19 @@ def _actions(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]
     """A note where an action begins, and one where it ends otherwise than well."""
     for action in evidence.actions:
         line = place.of(action.node)
-        if line is None:
-            continue
         names = cited.get(action.citation, ())
+        if line is None or (_waits(action) and not names and not action.error):
+            continue
         begin, end = action.begin_ns - evidence.begin_ns, action.end_ns - evidence.begin_ns
         yield Note(begin, line, "action", described(action), action.citation, names)
         if action.error:
             text = f"{action.name}: {clean(action.error)} after {action.seconds:.3f} s"
             yield Note(end, line, "outcome", text, action.citation, names)
+
+
+def _waits(action: Action) -> bool:
+    """Whether an action provokes nothing on the wire by itself, or is told by a note of another kind."""
+    return action.name.startswith(("await", "recv")) or action.name in ("lose", "drop", "undo", "sockets")
 
 
 def described(action: Action) -> str:

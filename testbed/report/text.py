@@ -31,8 +31,9 @@ def scenario(
     out = [_headline(result, style)]
     if result.verdict.reason:
         out.append(_wrapped(result.verdict.reason, style, indent=4))
+    markers = frozenset(f.number for f in result.evidence.frames if f.is_marker) if result.evidence else ()
     for item in result.verdict.checks:
-        out += _check(item, style, reasons)
+        out += _check(item, style, reasons, cited(item.finding.cites, markers))
     out += _claim(result, style)
     if result.trace:
         out.append(textwrap.indent(clean(result.trace).rstrip(), "    "))
@@ -61,14 +62,13 @@ def _headline(result: Result, style: Style) -> str:
     return f"{mark} {style.paint('strong', name)}  {title}{gap}{style.paint('faint', time)}".rstrip()
 
 
-def _check(item: CheckVerdict, style: Style, reasons: bool) -> list[str]:
+def _check(item: CheckVerdict, style: Style, reasons: bool, stands_on: str) -> list[str]:
     mark = style.paint(item.status.value, MARKS[item.status])
     title = _lines(item.check.title, style.width - 4)
     out = [f"  {mark} {title[0]}", *(f"    {line}" for line in title[1:])]
     if reasons or item.status is not Status.PASSED:
         paint = item.status.value if item.status is Status.FAILED else "faint"
         out += [style.paint(paint, f"      {line}") for line in _lines(item.finding.reason, style.width - 6)]
-    stands_on = cited(item.finding.cites)
     if stands_on:
         last = len(title[-1]) + 4
         if len(out) == len(title) and last + 2 + columns(stands_on) <= style.width:

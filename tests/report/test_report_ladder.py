@@ -71,9 +71,9 @@ def test_order_of_lines() -> None:
 
 
 def test_first_line() -> None:
-    """The way begins where the scenario first acted."""
+    """The way begins with who spoke first."""
     story = Story()
-    story.act("server", "connect")
+    story.act("client", "listen")
     story.segment(SYN, home=True, seq=1)
     assert [line.node for line in ladder(story).lines] == ["server", "router", "router", "client"]
 
@@ -138,7 +138,7 @@ def test_lost_in_the_router() -> None:
     arrow = drawn.arrows[-1]
     assert arrow.lost is not None
     assert (arrow.lost.line, arrow.lost.arrived) == (2, True)
-    assert arrow.lost.why == "lose SYN,ACK to client, once"
+    assert arrow.lost.why == "SYN,ACK to client, once"
     (note,) = [row for row in drawn.rows if isinstance(row, Note) and row.kind == "fault"]
     assert note.text == "fault: lose SYN,ACK to client, once (struck 1 time)"
 
@@ -211,9 +211,10 @@ def test_states() -> None:
 def test_states_of_several() -> None:
     """States of several connections name the port."""
     story = Story()
-    story.state("client", "SYN-SENT", 40001)
-    story.state("client", "SYN-SENT", 40002)
-    story.act("client", "connect")
+    for port in (40001, 40002):
+        story.segment(SYN, seq=1, port=port)
+        story.state("client", "SYN-SENT", port)
+    story.state("client", "TIME-WAIT", 40003)  # of a time before this recording
     notes = [row.text for row in ladder(story).rows if isinstance(row, Note) and row.kind == "state"]
     assert notes == ["SYN-SENT :40001", "SYN-SENT :40002"]
 
@@ -221,6 +222,7 @@ def test_states_of_several() -> None:
 def test_failed_action() -> None:
     """An action that fails says how."""
     story = Story()
+    story.act("client", "await_tcp_state")
     story.act("client", "connect", error="ECONNREFUSED", remote=["172.16.20.10", 99])
     notes = [row.text for row in ladder(story).rows if isinstance(row, Note)]
     assert notes == ["connect 172.16.20.10:99", "connect: ECONNREFUSED after 0.000 s"]
@@ -341,3 +343,15 @@ def test_far() -> None:
     arrow = drawn.arrows[0]
     assert isinstance(arrow, Arrow)
     assert drawn.lines[arrow.far].node == "bystander"
+
+
+def test_many_connections() -> None:
+    """Of many connections of one step, the first two and the last are drawn; the others are counted."""
+    story = Story()
+    story.step("many")
+    for port in range(40000, 40020):
+        story.handshake(port=port)
+    drawn = folded(ladder(story))
+    (fold,) = [row for row in drawn.rows if isinstance(row, Fold)]
+    assert fold.text == "… 17 more connections, 51 segments"
+    assert len(drawn.arrows) == 3 * 6

@@ -122,6 +122,7 @@ def test_citations() -> None:
     assert cited(frames(3, 1, 2, 7)) == "frames 1–3, 7"
     assert cited(frames(4)) == "frame 4"
     assert cited(frames(*range(0, 40, 2)), most=3) == "frames 0, 2, 4 … (20 in all)"
+    assert cited(frames(1, 2, 3), markers={1, 3}) == "frame 2; 2 markers"
     assert cited(()) == ""
 
 
