@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from testbed.backends.owner import DETACHED, Liveness, Owner
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DETACHED",
     "Backend",
+    "Examined",
     "Executed",
+    "Fitness",
     "Handle",
     "LabStatus",
     "Liveness",
@@ -114,6 +117,24 @@ class LabStatus:
     subnets: Mapping[str, str] = field(default_factory=dict)
 
 
+class Fitness(Enum):
+    """GOOD: as it should be. LACKING: something goes without it. BAD: no lab runs like this."""
+
+    GOOD = "good"
+    LACKING = "lacking"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing of this machine that labs rest on, and what to do where it is not good."""
+
+    subject: str
+    fitness: Fitness
+    seen: str
+    hint: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Executed:
     """A command that ran to its end in a node's own container."""
@@ -135,6 +156,9 @@ class Backend(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Return names and versions of what takes part: engine, compose, kernel and more."""
+
+    def examine(self) -> Iterator[Examined]:
+        """Look, one after another, at all that labs rest on; missing things are told, not raised."""
 
     def up(
         self,

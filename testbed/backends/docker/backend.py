@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.backends.base import (
+    Examined,
     Executed,
     Handle,
     LabStatus,
@@ -20,7 +20,17 @@ from testbed.backends.base import (
     Report,
     ignore,
 )
-from testbed.backends.docker import acting, attaching, cables, execution, images, inventory, removal, starting
+from testbed.backends.docker import (
+    acting,
+    attaching,
+    cables,
+    examining,
+    execution,
+    images,
+    inventory,
+    removal,
+    starting,
+)
 from testbed.backends.docker.client import Engine
 from testbed.backends.docker.compose_cli import compose_version, docker_command
 from testbed.backends.docker.following import follow
@@ -56,6 +66,10 @@ class DockerBackend:
             "kernel": str(engine.get("KernelVersion", "")),
             "system": f"{engine.get('Os', '')}/{engine.get('Arch', '')}",
         }
+
+    def examine(self) -> Iterator[Examined]:
+        """Look at all that labs rest on; see Backend.examine."""
+        return examining.examine(self._engine)
 
     def up(
         self,
@@ -148,14 +162,9 @@ class DockerBackend:
     def probe_terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
         """Run a command in a probe of its own beside the node, on our terminal; return its exit code."""
         name = handle.topology.node(node).name
-        tty = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-        arguments = self._probes_of(handle).run_arguments(
-            f"testbed-{handle.name}-tools-{name}-{secrets.token_hex(3)}",
-            name,
-            acting.container_of(handle, name),
-            *tty,
-        )
-        return acting.on_terminal(self._engine, [*arguments, *argv])
+        tty = sys.stdin.isatty() and sys.stdout.isatty()
+        probe = self._probes_of(handle).create(name, acting.container_of(handle, name), argv, tty=tty)
+        return acting.on_terminal(self._engine, ["start", "--attach", "--interactive", probe])
 
     def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:
         """Return what the node's program wrote."""
@@ -209,10 +218,6 @@ class DockerBackend:
         with self._lock:
             if key not in self._probes:
                 images.ensure_ours(self._engine, {images.PROBE})
-                self._probes[key] = Probes(
-                    handle.name,
-                    attaching.labels_for_guests(handle),
-                    docker_command(),
-                    self._engine.environment(),
-                )
+                guest = attaching.labels_for_guests(handle)
+                self._probes[key] = Probes(self._engine, handle.name, guest)
             return self._probes[key]

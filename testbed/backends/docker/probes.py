@@ -1,30 +1,45 @@
 """A Python beside a node: a second container that joins the node's network namespace.
 
-The channel is the standard input and output of `docker run -i`. When this process ends, by
+The channel is the standard input and output of `docker start -ai`. When this process ends, by
 whatever death, its end of the pipe closes, Python in the probe reads the end of its input
-and ends, and the engine removes the container (`--rm`).
+and ends, and the engine removes the container (AutoRemove).
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shlex
 import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import execnet
 from execnet import gateway_base
+from execnet.gateway_io import popen_bootstrapline
 
 from testbed.backends.docker import labels
+from testbed.backends.docker.client import Engine, engine
+from testbed.backends.docker.compose_cli import docker_command
 from testbed.backends.docker.images import PROBE
 from testbed.errors import ProbeDied
 
-MEMORY = "256m"
+MEMORY = 256 * 1024 * 1024
 PIDS = 256
+
+ENGINES_READ_ONLY = (
+    "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+)  # fmt: skip
+"""What the engine makes read-only in every container (moby, oci/defaults.go): our list replaces its own."""
+
+NOT_THE_NODES = ("/sysnet/netfilter/nf_hooks_lwtunnel",)
+"""Settings that a namespace shows and that are the whole machine's: the kernel keeps this one in
+a static key, for all namespaces, and never turns it off again (net/netfilter/nf_hooks_lwtunnel.c)."""
+
 PATIENCE = 20.0
 """Seconds until a new probe must have answered."""
 
@@ -35,13 +50,10 @@ GRACE = 2.0
 class Probes:
     """The probes that this process opened for one lab, one channel for each node."""
 
-    def __init__(
-        self, lab: str, common: Mapping[str, str], docker: str, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, engine_: Engine, lab: str, common: Mapping[str, str]) -> None:
+        self._engine = engine_
         self._lab = lab
         self._labels = dict(common)
-        self._docker = docker
-        self._environment = dict(environment)
         self._group = execnet.Group()
         self._open: dict[str, execnet.Gateway] = {}
         self._opening: dict[str, threading.Lock] = {}
@@ -67,35 +79,77 @@ class Probes:
         self._folder.cleanup()
 
     def _start(self, node: str, container: str) -> execnet.Gateway:
-        name = f"testbed-{self._lab}-probe-{node}-{secrets.token_hex(3)}"
+        name = self.create(node, container, ["python3", "-u", "-c", popen_bootstrapline])
         script, said = Path(self._folder.name, name), Path(self._folder.name, f"{name}.stderr")
-        variables = [f"{key}={value}" for key, value in self._environment.items()]
-        command = shlex.join([*_own_session(), "env", *variables, *self._command(name, node, container)])
-        script.write_text(f'exec {command} "$@" 2>{shlex.quote(str(said))}\n', encoding="utf-8")
+        variables = [f"{key}={value}" for key, value in self._engine.environment().items()]
+        start = [docker_command(), "start", "--attach", "--interactive", name]
+        command = shlex.join([*_own_session(), "env", *variables, *start])
+        script.write_text(f"exec {command} 2>{shlex.quote(str(said))}\n", encoding="utf-8")
         try:
             gateway = self._group.makegateway(f"popen//id={name}//python=sh {script}")
             gateway.remote_exec("channel.send(True)").receive(PATIENCE)
         except (EOFError, OSError, gateway_base.TimeoutError) as error:
-            raise ProbeDied(f"open a probe at node {node}", _last_words(said) or str(error)) from error
+            seen = _last_words(said) or str(error)
+            self._remove(name)
+            raise ProbeDied(f"open a probe at node {node}", seen) from error
         return gateway
 
-    def _command(self, name: str, node: str, container: str) -> list[str]:
-        """Return the command that starts Python in a probe; execnet gives Python its arguments."""
-        return [self._docker, *self.run_arguments(name, node, container), "python3"]
+    def create(self, node: str, container: str, command: Sequence[str], *, tty: bool = False) -> str:
+        """Make a probe's container beside a node, not started; return its name.
 
-    def run_arguments(self, name: str, node: str, container: str, *more: str) -> list[str]:
-        """Return what docker is told to run a probe of this name beside a node, but for its command."""
+        It removes itself when its command ends. Raises ProbeDied with what the engine said.
+        """
+        from docker.errors import APIError
+
+        name = f"testbed-{self._lab}-probe-{node}-{secrets.token_hex(3)}"
         mine = {**self._labels, labels.ROLE: labels.ROLE_PROBE, labels.NODE: node}
-        return [
-            "run", "--interactive", "--rm", "--pull=never", f"--name={name}", *more,
-            f"--network=container:{container}",
-            "--cap-drop=ALL", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW",
-            "--security-opt=no-new-privileges", "--read-only", "--tmpfs=/tmp",
-            "--volume=/proc/sys/net:/sysnet", "--log-driver=none",
-            f"--memory={MEMORY}", f"--pids-limit={PIDS}",
-            *labels.arguments(mine),
-            PROBE,
-        ]  # fmt: skip
+        with engine(f"make a probe at node {node}"):
+            try:
+                self._engine.client.create_container_from_config(
+                    _description(container, command, tty, mine), name
+                )
+            except APIError as error:
+                raise ProbeDied(f"make a probe at node {node}", error.explanation or str(error)) from error
+        return name
+
+    def _remove(self, name: str) -> None:
+        """Remove a probe that did not start, if it is still there: one that never ran stays otherwise."""
+        from docker.errors import NotFound
+
+        with engine(f"remove the probe {name}"), contextlib.suppress(NotFound):
+            self._engine.client.remove_container(name, force=True, v=True)
+
+
+def _description(container: str, command: Sequence[str], tty: bool, own: Mapping[str, str]) -> dict[str, Any]:
+    """Describe a probe in the words of the Engine API's ContainerCreate.
+
+    The docker command cannot say ReadonlyPaths. The engine skips those that do not exist.
+    """
+    return {
+        "Image": PROBE,
+        "Cmd": list(command),
+        "Tty": tty,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Labels": dict(own),
+        "HostConfig": {
+            "NetworkMode": f"container:{container}",
+            "AutoRemove": True,
+            "CapDrop": ["ALL"],
+            "CapAdd": ["NET_ADMIN", "NET_RAW"],
+            "SecurityOpt": ["no-new-privileges"],
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": ""},  # noqa: S108  in the probe, its own
+            "Binds": ["/proc/sys/net:/sysnet"],
+            "ReadonlyPaths": [*ENGINES_READ_ONLY, *NOT_THE_NODES],
+            "LogConfig": {"Type": "none"},
+            "Memory": MEMORY,
+            "PidsLimit": PIDS,
+        },
+    }
 
 
 def _own_session() -> list[str]:
