@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Final
@@ -36,8 +38,15 @@ class Assembly:
     networks: dict[str, Network] = field(default_factory=dict)
     places: dict[str, Path] = field(default_factory=dict)
     """From a field as the topology's rules name it to the place in the file that it comes from."""
+    started: list[Node] = field(default_factory=list)
+    """The nodes with the addresses that the engine gives them, before a router takes others."""
+    places_at_start: ChainMap[str, Path] = field(init=False)
+    """What `places` is, for `started`."""
     unclear: set[str] = field(default_factory=set)
     """Networks that are not declared, or with mistakes: nothing is said about addresses on them."""
+
+    def __post_init__(self) -> None:
+        self.places_at_start = ChainMap({}, self.places)
 
     def add_network(self, name: str) -> None:
         """Add a network that a node is on."""
@@ -73,7 +82,9 @@ class Assembly:
                 replica=None if count == 1 else replica,
             )
             made.append(node)
-            self._place(node, taken.claimed)
+            self._place(node, taken.claimed, self.places)
+            self.started.append(dataclasses.replace(node, interfaces=tuple(interfaces)))
+            self._place(node, {}, self.places_at_start)
         return made
 
     def _replicas(self, name: str, service: models.Service) -> int:
@@ -122,15 +133,17 @@ class Assembly:
                 allowed = "another address; a router takes the gateway's itself, by ROUTER_ADDRESSES"
                 self.reading.complain((*place, key), what, allowed)
 
-    def _place(self, node: Node, claimed: Mapping[tuple[str, str], str]) -> None:
+    def _place(
+        self, node: Node, claimed: Mapping[tuple[str, str], str], places: MutableMapping[str, Path]
+    ) -> None:
         """Remember where a node's fields are written."""
         service: Path = ("services", node.service)
-        self.places[f"nodes.{node.name}"] = service
-        self.places[f"nodes.{node.name}.routes"] = (*service, "environment", routers.ROUTES)
+        places[f"nodes.{node.name}"] = service
+        places[f"nodes.{node.name}.routes"] = (*service, "environment", routers.ROUTES)
         for interface in node.interfaces:
             path, place = f"nodes.{node.name}.{interface.network}", (*service, "networks", interface.network)
-            self.places[path] = place
+            places[path] = place
             for attribute, key in _KEYS.items():
                 variable = claimed.get((interface.network, attribute))
                 written = (*service, "environment", variable) if variable else (*place, key)
-                self.places[f"{path}.{attribute}"] = written
+                places[f"{path}.{attribute}"] = written

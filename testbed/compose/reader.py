@@ -90,7 +90,7 @@ def _with_variables(value: Any, path: Place, reading: Reading) -> Any:
         return {key: _with_variables(item, (*path, key), reading) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_variables(item, (*path, at), reading) for at, item in enumerate(value)]
-    if not isinstance(value, str) or "$" not in value or path in reading.bad:
+    if not isinstance(value, str) or "$" not in value or reading.has_mistakes(path):
         return value
     try:
         return substitute(value, reading.variables)
@@ -129,13 +129,22 @@ def _topology(reading: Reading, file: models.ComposeFile, name: str, source: Sou
     if not nodes:
         reading.complain(("services",), "no node", _why_no_node(declared))
     used = tuple(sorted(reading.variables.used.items()))
-    topology = Topology(
-        name, tuple(assembly.networks.values()), tuple(nodes), dataclasses.replace(source, environment=used)
-    )
-    for found in contradictions(topology):
-        place = assembly.places.get(found.path, (found.path,))
-        reading.complain(place, found.given, found.allowed.removeprefix("allowed: "))
+    networks = tuple(assembly.networks.values())
+    topology = Topology(name, networks, tuple(nodes), dataclasses.replace(source, environment=used))
+    for found in _contradictions(assembly, topology):
+        reading.complain(*found)
     return topology
+
+
+def _contradictions(assembly: Assembly, topology: Topology) -> list[tuple[Place, str, str]]:
+    """Return what contradicts itself: with the addresses at the start, and with those then taken."""
+    started = dataclasses.replace(topology, nodes=tuple(assembly.started))
+    found = {
+        (places.get(mistake.path, (mistake.path,)), mistake.given, mistake.allowed.removeprefix("allowed: "))
+        for at, places in ((topology, assembly.places), (started, assembly.places_at_start))
+        for mistake in contradictions(at)
+    }
+    return list(found)
 
 
 def _is_node(

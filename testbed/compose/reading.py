@@ -37,19 +37,19 @@ class Reading:
     variables: Variables
     mistakes: list[Mistake] = field(default_factory=list)
     bad: set[Path] = field(default_factory=set)
-    """Where the mistakes are."""
+    """Where the mistakes are, and everything that they are in."""
 
     def complain(self, path: Path, given: str, allowed: str) -> None:
         """Note a mistake at a path of the document."""
-        self.bad.add(path)
+        self.bad.update(path[:length] for length in range(len(path) + 1))
         self.mistakes.append(mistake(dotted(path), given, allowed, self.document.line_of(path)))
 
     def has_mistakes(self, path: Path) -> bool:
         """Say whether a mistake is known at a path or in what is there: none more is to follow from it."""
-        return any(bad[: len(path)] == path for bad in self.bad)
+        return path in self.bad
 
 
 def near(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'lan-a'?`` where a known name is near, else nothing."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    matches = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -244,10 +244,11 @@ def test_any_text_is_a_lab_or_is_refused(text: str, tmp_path: Path) -> None:
 
 
 KEYS = """
-    a n networks ipam config subnet gateway ipv4_address image command environment scale deploy replicas sysctls
-    profiles depends_on network_mode env_file path external driver mac_address priority
+    a n networks ipam config subnet gateway ipv4_address image command environment scale deploy replicas
+    sysctls profiles depends_on network_mode env_file path external driver mac_address priority
 """.split()
 NAMES = st.sampled_from("an")
+TEXTS = st.sampled_from(["a", "n", "10.0.0.1", "10.0.0.0/24", "${A}", ""])
 JSON = st.recursive(
     st.none()
     | st.booleans()
