@@ -29,7 +29,7 @@ class Compose:
     ) -> subprocess.CompletedProcess[str]:
         """Run `docker compose ARGUMENTS`, typing what is given; `file` changes the shipped one."""
         files = ["-f", str(ROOT / "compose.yaml"), *(["-f", str(file)] if file else [])]
-        return subprocess.run(
+        done = subprocess.run(
             ["docker", "compose", "--ansi", "never", *files, "-p", self.project, *arguments],
             env={**os.environ, "TESTBED_NET": self.prefix, **self.variables},
             input=typed,
@@ -38,6 +38,8 @@ class Compose:
             check=False,
             timeout=90,
         )
+        done.stdout = done.stdout.replace("\x1b[2K", "")  # Compose 2.26 writes it in spite of --ansi never
+        return done
 
     def lines_of(self, service: str) -> list[str]:
         """What a service has printed so far."""
