@@ -139,12 +139,12 @@ def _topology(reading: Reading, file: models.ComposeFile, name: str, source: Sou
 def _contradictions(assembly: Assembly, topology: Topology) -> list[tuple[Place, str, str]]:
     """Return what contradicts itself: with the addresses at the start, and with those then taken."""
     started = dataclasses.replace(topology, nodes=tuple(assembly.started))
-    found = {
+    found = [
         (places.get(mistake.path, (mistake.path,)), mistake.given, mistake.allowed.removeprefix("allowed: "))
         for at, places in ((topology, assembly.places), (started, assembly.places_at_start))
         for mistake in contradictions(at)
-    }
-    return list(found)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _is_node(

@@ -8,6 +8,7 @@ the user wrote keep their lines; those that Compose brought in have the line of 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,40 +47,38 @@ def resolve(
     """Return the document that Compose makes of a file; raise InvalidComposeFile where it cannot."""
     settings = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | dict(environment)
     options = ["-f", str(path), *(f"--profile={profile}" for profile in profiles)]
-    for command in _COMMANDS:
-        if not _answers(command, settings):
-            continue
-        done = _run([*command, *options, "config", "--format", "json"], settings, path.parent)
-        if done is None or done.returncode != 0:
-            reason = " ".join((done.stderr if done else "no answer in time").split())
-            raise _refused(path, document, beyond, f"Compose says: {reason}", "what Compose resolves")
-        return _with_lines_of(document, done.stdout, path)
-    raise _refused(
-        path, document, beyond, "which only Compose resolves, and there is none here", "Compose 2.24 or newer"
-    )
-
-
-def _answers(command: tuple[str, ...], settings: Mapping[str, str]) -> bool:
-    done = _run([*command, "version", "--short"], settings, Path.cwd())
-    return done is not None and done.returncode == 0
-
-
-def _run(
-    argv: list[str], settings: Mapping[str, str], folder: Path
-) -> subprocess.CompletedProcess[str] | None:
-    """Run a command; None where there is no such program, or no end of it in time."""
     try:
-        return subprocess.run(
-            argv,
-            env=dict(settings),
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+        command = _compose_command(settings)
+        if command is None:
+            given = "which only Compose resolves, and there is none here"
+            raise _refused(path, document, beyond, given, "Compose 2.24 or newer")
+        done = _run([*command, *options, "config", "--format", "json"], settings, path.parent)
+    except subprocess.TimeoutExpired as exc:
+        given = f"no answer from Compose in {_PATIENCE:.0f} s"
+        raise _refused(path, document, beyond, given, "what Compose resolves") from exc
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split())
+        raise _refused(path, document, beyond, f"Compose says: {reason}", "what Compose resolves")
+    return _with_lines_of(document, done.stdout, path)
+
+
+def _compose_command(settings: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the command by which Compose answers here, None where there is none."""
+    for command in _COMMANDS:
+        program = shutil.which(command[0], path=settings.get("PATH", os.defpath))
+        if program is None:
+            continue
+        asked = (program, *command[1:])
+        if _run([*asked, "version", "--short"], settings, Path.cwd()).returncode == 0:
+            return asked
+    return None
+
+
+def _run(argv: list[str], settings: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; raise TimeoutExpired where it does not come."""
+    return subprocess.run(
+        argv, env=dict(settings), cwd=folder, capture_output=True, text=True, timeout=_PATIENCE, check=False
+    )
 
 
 def _refused(
