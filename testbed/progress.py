@@ -123,9 +123,9 @@ class Moving(Display):
             if key in self._tasks:
                 self._progress.remove_task(self._tasks.pop(key))
 
-    def planned(self, scenarios: int, rounds: int) -> None:
+    def planned(self, tasks: int) -> None:
         """Begin the bar."""
-        self._total = scenarios * rounds
+        self._total = tasks
         self._show("all", f"0 of {self._total} scenarios", total=self._total)
 
     def lab(self, name: str, progress: Progress) -> None:

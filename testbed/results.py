@@ -23,7 +23,8 @@ class Result:
 
     evidence: None when nothing was recorded. seconds: from the first act to the verdict.
     round: 1, 2, … where a run repeats its scenarios. lab: the lab it ran on; empty when on none.
-    trace: the traceback of a scenario that raised, as text.
+    trace: the traceback of a scenario that raised, as text. mutant: the name of what was broken on
+    purpose; empty when nothing was.
     """
 
     scenario: type[Scenario]
@@ -33,6 +34,7 @@ class Result:
     round: int = 1
     lab: str = ""
     trace: str = ""
+    mutant: str = ""
 
     @property
     def id(self) -> str:

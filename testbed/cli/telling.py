@@ -23,9 +23,9 @@ class Teller(Listener):
         self._reasons = reasons
         self._quiet = quiet
 
-    def planned(self, scenarios: int, rounds: int) -> None:
+    def planned(self, tasks: int) -> None:
         """Pass on."""
-        self._display.planned(scenarios, rounds)
+        self._display.planned(tasks)
 
     def lab(self, name: str, progress: Progress) -> None:
         """Pass on."""

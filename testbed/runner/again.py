@@ -55,6 +55,7 @@ def _judged(stored: Stored) -> Result:
         round=int(note["round"]),
         lab=stored.lab,
         trace=str(note["trace"]),
+        mutant=str(note["mutant"]),
     )
 
 

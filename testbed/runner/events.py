@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Listener:
     """Every method may be called from several threads, and must not block."""
 
-    def planned(self, scenarios: int, rounds: int) -> None:
-        """So many scenarios are going to run, so many times."""
+    def planned(self, tasks: int) -> None:
+        """So many scenarios are going to run, one that runs twice counted twice."""
 
     def lab(self, name: str, progress: Progress) -> None:
         """Something took place while a lab was brought up or taken down."""

@@ -61,4 +61,5 @@ def _ended_early(verdict: Verdict, reason: str) -> Verdict:
 
 def not_run(task: Task, reason: str, *, skipped: bool = False) -> Result:
     """The result of a scenario that did not get to run: unknown, or skipped because it cannot run here."""
-    return Result(task.scenario, Verdict(task.scenario.id, reason=reason, skipped=skipped), round=task.round)
+    verdict = Verdict(task.scenario.id, reason=reason, skipped=skipped)
+    return Result(task.scenario, verdict, round=task.round, mutant=task.mutant.name if task.mutant else "")

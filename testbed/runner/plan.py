@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.errors import InvalidScenario
 from testbed.runner.selection import Selected
-from testbed.scenario import Scenario
+from testbed.scenario import Mutant, Scenario
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One scenario, once. file: the Compose file of the lab that it wants."""
+    """One scenario, once. file: the Compose file of the lab that it wants. mutant: what is broken for it."""
 
     selected: Selected
     file: Path
     round: int = 1
+    mutant: Mutant | None = None
 
     @property
     def scenario(self) -> type[Scenario]:
@@ -59,9 +60,3 @@ def source_file(scenario: type[Scenario]) -> Path:
     import inspect
 
     return Path(inspect.getfile(scenario))
-
-
-def by_round(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    """The tasks of each round."""
-    for number in sorted({task.round for task in tasks}):
-        yield [task for task in tasks if task.round == number]

@@ -111,7 +111,7 @@ class Run:
         def work() -> None:
             outcome: Performance | BaseException
             try:
-                outcome = perform(lab, task.scenario, timeout=self._limits.timeout, stop=self._stop)
+                outcome = perform(lab, task, timeout=self._limits.timeout, stop=self._stop)
             except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
                 outcome = exc
             self._ended.put((task, lab, outcome))
@@ -146,6 +146,7 @@ class Run:
 
     def _judge(self, task: Task, lab: Lab, outcome: Performance) -> Result:
         ending = outcome.ending
+        mutant = task.mutant.name if task.mutant else ""
         evidence = None
         if outcome.evidence is None:
             verdict = judge(task.scenario, ending, None)
@@ -156,6 +157,7 @@ class Run:
                 "seconds": outcome.seconds,
                 "ending": asdict(ending),
                 "trace": outcome.trace,
+                "mutant": mutant,
             }
             evidence, verdict = self._folder.add(
                 outcome.evidence, judged(task.scenario, ending), lab.name, note
@@ -169,6 +171,7 @@ class Run:
                 round=task.round,
                 lab=lab.name,
                 trace=outcome.trace,
+                mutant=mutant,
             )
         )
 

@@ -59,14 +59,18 @@ class Finished:
     kept: tuple[str, ...] = ()
 
 
-def run(settings: Settings, listener: Listener, root: Path = ROOT) -> Finished:
+def run(
+    settings: Settings, listener: Listener, root: Path = ROOT, tasks: Sequence[Task] | None = None
+) -> Finished:
     """Run scenarios, and keep in the run's folder what came of them.
 
+    tasks: what to run; by default every scenario of the settings, as often as they say.
     Ctrl-C takes everything down, keeps what there is, and says so in the result.
     Raises EnvironmentUnfit where no lab comes up, InvalidComposeFile, StorageFull.
     """
     begun, clock = time.time(), time.monotonic()
-    tasks = plan(settings.selection, settings.file, settings.rounds, settings.seed)
+    if tasks is None:
+        tasks = plan(settings.selection, settings.file, settings.rounds, settings.seed)
     topologies = {} if settings.attach else _topologies(tasks)
     versions = versions_of(settings.backend)
     labs = Labs(settings.backend, listener, attach=settings.attach, keep=settings.keep)
@@ -74,7 +78,7 @@ def run(settings: Settings, listener: Listener, root: Path = ROOT) -> Finished:
     folder = labs.folder = RunFolder(root, new_id(begun))
     about = _about(settings, folder, versions, begun)
     folder.write_json(RUN, about)
-    listener.planned(len(settings.selection), settings.rounds)
+    listener.planned(len(tasks))
     run = Run([task for task in tasks if not misfits[task]], labs, folder, listener, settings.limits)
     for task, reason in misfits.items():
         if reason:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,8 @@ from testbed.errors import (
     Unsupported,
 )
 from testbed.runner.judging import Ending
-from testbed.runner.plan import source_file
+from testbed.runner.plan import Task, source_file
+from testbed.runner.undone import Condition, condition, differences
 from testbed.runner.watch import Watched
 from testbed.scenario import Scenario
 
@@ -66,39 +66,33 @@ class Performance:
         return f"{type(self.error).__name__}: {self.error}"
 
 
-def perform(
-    lab: Lab,
-    scenario: type[Scenario],
-    *,
-    timeout: float | None,
-    stop: threading.Event,
-    breaks: Callable[[Lab], object] | None = None,
-) -> Performance:
+def perform(lab: Lab, task: Task, *, timeout: float | None, stop: threading.Event) -> Performance:
     """Let a scenario act on a lab while it is recorded, and undo on the lab what it did.
 
-    timeout: seconds that its act may take. breaks: breaks the network before the recording begins.
-    Raises nothing that a scenario or a lab can cause.
+    The network is broken, where the task says how, before the recording begins. timeout: seconds that
+    the act may take. Raises nothing that a scenario or a lab can cause.
     """
     begun = time.monotonic()
     done = Performance()
+    before: Condition = {}
     try:
-        if breaks is not None:
-            breaks(lab)
+        before = condition(lab)
+        scenario = task.mutant.prepared(task.scenario, lab) if task.mutant else task.scenario()
         _record(lab, scenario, timeout, stop, done)
     except (TestbedError, OSError) as exc:
         done.error, done.judged = done.error or exc, False
         if not isinstance(exc, Unsupported):
-            done.spoiled = done.reason
-    _undo(lab, done)
+            done.spoiled = done.spoiled or done.reason
+    _undo(lab, before, done)
     done.seconds = time.monotonic() - begun
     return done
 
 
 def _record(
-    lab: Lab, scenario: type[Scenario], timeout: float | None, stop: threading.Event, done: Performance
+    lab: Lab, scenario: Scenario, timeout: float | None, stop: threading.Event, done: Performance
 ) -> None:
     with lab.record(scenario.id) as recording:
-        act = Watched(lambda: scenario().act(lab), f"act {scenario.id}", str(source_file(scenario)))
+        act = Watched(lambda: scenario.act(lab), f"act {scenario.id}", str(source_file(type(scenario))))
         try:
             act.wait(timeout, stop)
         except Exception as exc:  # noqa: BLE001 - whatever a scenario raises, it costs only itself
@@ -111,11 +105,11 @@ def _record(
     done.evidence = recording.evidence
 
 
-def _undo(lab: Lab, done: Performance) -> None:
-    """Undo what the scenario changed; a lab on which that fails is not used again."""
+def _undo(lab: Lab, before: Condition, done: Performance) -> None:
+    """Undo what the scenario changed, and see that the lab is as it was; else it is not used again."""
     try:
         lab.undo.unwind()
     except TestbedError as exc:
         done.spoiled = done.spoiled or str(exc)
-        if done.error is None:
-            done.error = exc
+    if not done.spoiled and (changed := differences(before, condition(lab))):
+        done.spoiled = f"what was changed is not all undone: {'; '.join(changed)}"
