@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from testbed.errors import TestbedError
-
 # Longer values are kept as their length and SHA-256.
 KEPT_WHOLE = 64 * 1024
 
@@ -83,7 +81,7 @@ class Journal:
         error: BaseException | None = None
         try:
             yield now
-        except (OSError, TestbedError) as raised:
+        except BaseException as raised:
             error = raised
             raise
         finally:
@@ -122,7 +120,7 @@ def name_of_error(error: BaseException) -> tuple[str, str]:
     """Return (name, message): ("ECONNREFUSED", "Connection refused")."""
     if isinstance(error, TimeoutError) and not error.errno:
         return "deadline", str(error)
-    if isinstance(error, OSError) and error.errno in errno.errorcode:
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
         return errno.errorcode[error.errno], error.strerror or str(error)
     return type(error).__name__, str(error)
 

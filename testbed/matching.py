@@ -12,13 +12,14 @@ from testbed.errors import UsageError
 if TYPE_CHECKING:
     from testbed.node import Node
 
-FORWARD_HOOKS = ("forward", "input", "output")
-WHERES = (*FORWARD_HOOKS, "ingress", "egress")
+HOOKS_OF_INET = ("forward", "input", "output")
+WHERES = (*HOOKS_OF_INET, "ingress", "egress")
 
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "arp", "ip", "any")
 FLAGS = ("SYN", "ACK", "FIN", "RST", "PSH", "URG", "ECE", "CWR")
 # PSH is a hint of the sender's kernel, URG and the two of ECN are other matters: compared only when named.
 _ALWAYS_COMPARED = frozenset({"SYN", "ACK", "FIN", "RST"})
+_WORDS = {"icmpv6": "ICMPv6", "ip": "IP packet", "any": "packet"}
 # nftables takes so many bytes of a raw comparison at once.
 _CHUNK = 16
 
@@ -81,35 +82,33 @@ class Match:
         return frozenset(name.strip() for name in names if name.strip())
 
     def __str__(self) -> str:
-        words = [
-            self.flags or "",
-            self.effective_protocol,
-            "packet" if self.effective_protocol == "any" else "",
-        ]
+        words = [_WORDS.get(self.effective_protocol, self.effective_protocol.upper())]
         if self.icmp_type is not None:
             words.append(f"type {self.icmp_type}")
-        for word, end, port in (
-            ("from", self.source, self.source_port),
-            ("to", self.destination, self.destination_port),
-        ):
-            if end is not None or port is not None:
-                name = getattr(end, "name", end)
-                words.append(f"{word} {'' if name is None else name}{'' if port is None else f':{port}'}")
+        words.append(self.flags or "")
+        words.append(_end("from", self.source, self.source_port))
+        words.append(_end("to", self.destination, self.destination_port))
         if self.network is not None:
             words.append(f"on {self.network}")
-        if self.payload is not None:
-            what = {True: "with data", False: "without data"}
-            words.append(
-                what[self.payload] if isinstance(self.payload, bool) else f"beginning {self.payload!r}"
-            )
+        if isinstance(self.payload, bytes):
+            words.append(f"whose data begin with {self.payload!r}")
+        elif self.payload is not None:
+            words.append("with data" if self.payload else "without data")
         return " ".join(word for word in words if word)
+
+
+def _end(word: str, end: Any, port: int | None) -> str:
+    if end is None and port is None:
+        return ""
+    name = "" if end is None else str(getattr(end, "name", end))
+    return " ".join(part for part in (word, name, "" if port is None else f"port {port}") if part)
 
 
 def expressions(match: Match, node: Node, where: str) -> tuple[list[str], str]:
     """Return (conditions under which a packet is none of these, the conditions that it must fulfil)."""
     protocol = match.effective_protocol
     parts = [_protocol(protocol)]
-    if match.network is not None and where in FORWARD_HOOKS:
+    if match.network is not None and where in HOOKS_OF_INET:
         interface = node.interface_on(match.network)
         parts.append(
             f'{"oifname" if match.direction == "out" or where == "output" else "iifname"} "{interface}"'

@@ -15,7 +15,7 @@ from testbed.errors import DeadlinePassed, ProbeDied, TestbedError
 from testbed.text import clean
 
 if TYPE_CHECKING:
-    from testbed.node import Node
+    from testbed.remote import Remote
 
 # Seconds between two looks at a process's output.
 LOOK_EVERY = 0.005
@@ -68,7 +68,7 @@ def expect_success(node: str, result: Completed) -> Completed:
 class Process:
     """A process on a node, in the background; a context manager that ends it."""
 
-    def __init__(self, node: Node, number: int, pid: int, argv: tuple[str, ...]) -> None:
+    def __init__(self, node: Remote, number: int, pid: int, argv: tuple[str, ...]) -> None:
         self.node = node
         self.pid = pid
         self.argv = argv

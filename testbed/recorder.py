@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from testbed.actions import Journal
 from testbed.errors import StorageFull
@@ -39,7 +39,7 @@ QUIET, CALM_LIMIT = 0.03, 0.25
 
 @dataclass(slots=True)
 class Recording:
-    """What `record` yields. evidence: of the block, once it has ended; None when its recording never began."""
+    """What `record` yields. evidence: of the block, once it has ended."""
 
     evidence: Evidence | None = None
 
@@ -106,7 +106,7 @@ class Recorder:
         """Stop recording. The probes undo what they set on the nodes; what was not cut is forgotten."""
         self.journal.keeping = False
         self._for_all(Tap.stop)
-        self._spool.take()
+        self._spool.close()
         self._late.clear()
 
     def _for_all(self, do: Callable[[Tap], None]) -> None:
@@ -240,5 +240,10 @@ class Recorder:
             yield Hole("*", f"{failure.attempted}: {failure.seen}")
 
 
-def _time(one: RawFrame | SeenMark | object) -> int:
-    return one.time_ns  # type: ignore[attr-defined,no-any-return]
+class _Timed(Protocol):
+    @property
+    def time_ns(self) -> int: ...
+
+
+def _time(one: _Timed) -> int:
+    return one.time_ns

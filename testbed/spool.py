@@ -82,6 +82,14 @@ class Spool:
         error.__cause__ = self._full
         return error
 
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._batches, self._held = [], 0
+            if self._file is not None:
+                self._file.close()
+            self._file, self._written = None, 0
+
     def take(self) -> list[tuple[int, bytes]]:
         """Return all batches as (source, batch), forget them, and begin anew."""
         with self._lock:
@@ -93,7 +101,7 @@ class Spool:
     def _read(self) -> list[tuple[int, bytes]]:
         if self._file is None:
             return []
-        found = []
+        found: list[tuple[int, bytes]] = []
         self._file.seek(0)
         position = 0
         while position < self._written:

@@ -125,7 +125,7 @@ class Stream(_Held):
         return str(self.tcp_info()["state"])
 
     def tcp_info(self) -> dict[str, Any]:
-        """The kernel's account of the connection (TCP_INFO): state, rtt_us, snd_mss, total_retransmissions, …"""
+        """The kernel's account of the connection, as `testbed.probe.tcpinfo.read_info` names it."""
         info: dict[str, Any] = self._call("tcp_info")
         return info
 
@@ -147,7 +147,7 @@ class Listener(_Held):
 
 
 class Datagrams(_Held):
-    """A UDP socket. An ICMP error that comes back is raised by the next call, as Linux does with IP_RECVERR."""
+    """A UDP socket; the next call raises an ICMP error that came back (Linux does with IP_RECVERR)."""
 
     def send(self, data: bytes, address: Node | str, port: int) -> int:
         """Send one datagram."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 import threading
 import time
@@ -44,6 +45,8 @@ class Agent:
         self._loading = threading.Lock()
         self._parts: dict[str, Any] = {}
         self._at_end = contextlib.ExitStack()
+        self._undos: dict[int, tuple[str, dict[str, Any]]] = {}
+        self._undo_numbers = itertools.count(1)
 
     def send(self, message: tuple[Any, ...]) -> None:
         """Send one message; a channel that is gone ends the agent's own loop, not this caller."""
@@ -85,14 +88,36 @@ class Agent:
         return time.time_ns()
 
     def op_end(self) -> None:
-        """Undo what was set on the node: offloads, processes, sockets."""
+        """Undo what was set on the node: what `op_undo_when_dead` took, offloads, processes, sockets."""
+        while self._undos:
+            _, (name, arguments) = self._undos.popitem()
+            with contextlib.suppress(Exception):  # what it was set on may be gone
+                self.operation(name)(**arguments)
         self._at_end.close()
+
+    def op_undo_when_dead(self, name: str, arguments: dict[str, Any]) -> int:
+        """Take an operation to do when this agent ends, whatever ends it; return a number for it.
+
+        The last one taken is done first. `op_forget_undo` and `op_undo` take it out again.
+        """
+        number = next(self._undo_numbers)
+        self._undos[number] = (name, arguments)
+        return number
+
+    def op_forget_undo(self, number: int) -> None:
+        """Forget an undo: it has been done in another way."""
+        self._undos.pop(number, None)
+
+    def op_undo(self, number: int) -> None:
+        """Do an undo now; nothing happens when it was done."""
+        name, arguments = self._undos.pop(number, ("agent.ping", {}))
+        self.operation(name)(**arguments)
 
     def answer(self, number: int, name: str, arguments: dict[str, Any]) -> None:
         """Run one operation and send its value or its error back."""
         try:
             value = self.operation(name)(**arguments)
-        except Exception as error:  # whatever it is, the caller must learn of it
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller must learn of it
             self.send(("reply", number, False, describe(error)))
         else:
             self.send(("reply", number, True, value))
@@ -102,13 +127,13 @@ class Agent:
     def loop(self) -> None:
         """Serve until the other end closes the channel, then undo what was set on the node."""
         pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="request")
-        with self._at_end:
-            while True:
-                try:
-                    number, name, arguments = self._channel.receive()
-                except EOFError:
-                    break
-                pool.submit(self.answer, number, name, arguments)
+        while True:
+            try:
+                number, name, arguments = self._channel.receive()
+            except EOFError:
+                break
+            pool.submit(self.answer, number, name, arguments)
+        self.op_end()
 
 
 def serve(channel: Any) -> None:

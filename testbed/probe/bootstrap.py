@@ -27,20 +27,23 @@ class ShippedSources(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        """Say that a module of the package is ours."""
         package, _, name = fullname.partition(".")
         if package != PACKAGE or (name and name not in self.sources):
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=not name)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """Leave the making of the module to Python."""
         return None
 
     def exec_module(self, module: ModuleType) -> None:
+        """Run the module's source."""
         name = module.__name__.partition(".")[2] or "__init__"
         source = self.sources[name]
         filename = f"<probe>/{name}.py"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        exec(compile(source, filename, "exec"), module.__dict__)  # this is what a loader does
+        exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102  what a loader does
 
 
 def start(channel: Any) -> None:

@@ -29,7 +29,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import offload, routing
-from .errors import Deadline
 from .marks import ETHERTYPE_BYTES, Mark, read_mark
 from .wire import CHECKSUM_PENDING, HEADER, OUTGOING
 
@@ -177,7 +176,7 @@ class Running:
     def mark(
         self, key: tuple[str, int], marks: Mapping[str, tuple[Mark, Mapping[str, Any]]]
     ) -> tuple[dict[str, int], dict[str, str]]:
-        """Send the marks, wait for each on its interface; return times in ns, and reasons of those missing."""
+        """Send the marks and wait for each on its interface; return times in ns, and why some are missing."""
         missing: dict[str, str] = {}
         expected = set()
         for name, (mark, row) in marks.items():
@@ -199,7 +198,7 @@ class Running:
             seen = {name: self._marks.pop((*key, name)) for name in marks if (*key, name) in self._marks}
         if self._failure:
             raise self._failure
-        missing.update({name: "the marker did not come" for name in expected - seen.keys()})
+        missing.update(dict.fromkeys(expected - seen.keys(), "the marker did not come"))
         return seen, {name: why for name, why in missing.items() if name not in seen}
 
     def _work(self) -> None:
@@ -248,7 +247,10 @@ class Running:
 
 
 def open_capture(receive_buffer: int) -> socket.socket:
-    """Open the socket that hears everything; the buffer is cut to the machine's limit without CAP_NET_ADMIN there."""
+    """Open the socket that hears everything.
+
+    receive_buffer: bytes. Where we may not exceed the machine's limit (net.core.rmem_max), that is it.
+    """
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
     try:
         sock.setblocking(False)

@@ -84,7 +84,10 @@ def tcp(
     options: bytes = b"",
     payload: bytes = b"",
 ) -> bytes:
-    """A TCP segment between (address, port) pairs. flags: "SYN,ACK". options: raw, a multiple of four bytes."""
+    """A TCP segment between (address, port) pairs.
+
+    flags: "SYN,ACK". options: as on the wire, 0 to 40 bytes, a multiple of four.
+    """
     if len(options) % 4 or len(options) > 40:
         raise ValueError("TCP options are 0 to 40 bytes, a multiple of four")
     bits = sum(FLAG_BITS[name] for name in flags.split(",") if name)

@@ -86,7 +86,10 @@ class Netlink:
         return bool(readable)
 
     def pending(self) -> bytes | None:
-        """Return announcements that wait, None when there are none. Those that did not fit are lost: OSError."""
+        """Return announcements that wait; None when there are none.
+
+        Raises OSError (ENOBUFS) once when some were lost, for want of room in the buffer.
+        """
         try:
             return self.socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -166,6 +166,12 @@ def interfaces(netlink: Netlink) -> list[dict[str, Any]]:
     return rows
 
 
+def named(rows: list[dict[str, Any]], netlink: Netlink) -> list[dict[str, Any]]:
+    """The same rows of neighbours or routes with the interface's name in the place of its number."""
+    names = {row["index"]: row["name"] for row in links(netlink)}
+    return [{**row, "interface": names.get(row["interface"], str(row["interface"]))} for row in rows]
+
+
 def forget_neighbours(netlink: Netlink) -> int:
     """Delete every neighbour that was learned (not the PERMANENT ones); return how many."""
     count = 0

@@ -119,8 +119,8 @@ class Sampler:
                     "time_ns": time.time_ns(),
                     "sockets": rows,
                     "interfaces": routing.interfaces(asking),
-                    "neighbours": routing.neighbours(asking),
-                    "routes": routing.routes(asking),
+                    "neighbours": routing.named(routing.neighbours(asking), asking),
+                    "routes": routing.named(routing.routes(asking), asking),
                     "counters": read_counters(),
                     "settings": read_settings(),
                 }

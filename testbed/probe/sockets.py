@@ -7,19 +7,18 @@ resolved here, with the node's own resolver.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import os
 import select
 import socket
-import struct
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import Deadline, describe
+from .held import Held
+from .opening import name_of, prepare, resolve, set_option
 from .tcpinfo import read_info
 
 if TYPE_CHECKING:
@@ -29,83 +28,12 @@ RECEIVE_AT_ONCE = 1 << 20
 
 HOW = {"read": socket.SHUT_RD, "write": socket.SHUT_WR, "both": socket.SHUT_RDWR}
 
-# The options that may be set, by the names that setsockopt(2) has for them.
-OPTIONS: dict[str, tuple[int, int]] = {
-    name: (level, getattr(socket, name))
-    for level, names in (
-        (
-            socket.SOL_SOCKET,
-            "SO_REUSEADDR SO_REUSEPORT SO_KEEPALIVE SO_BROADCAST SO_RCVBUF SO_SNDBUF SO_MARK",
-        ),
-        (
-            socket.IPPROTO_TCP,
-            "TCP_NODELAY TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT",
-        ),
-        (
-            socket.IPPROTO_TCP,
-            "TCP_SYNCNT TCP_LINGER2 TCP_QUICKACK TCP_DEFER_ACCEPT TCP_WINDOW_CLAMP TCP_CORK",
-        ),
-        (socket.IPPROTO_IP, "IP_TTL IP_TOS"),
-    )
-    for name in names.split()
-} | {"IP_MTU_DISCOVER": (socket.IPPROTO_IP, 10)}
-
-
-class Held:
-    """A non-blocking socket, and a way to wake those who wait for it when it is closed."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self.sock = sock
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK)
-        self._users = 0
-        self._closing = False
-        self._change = threading.Condition()
-
-    @contextlib.contextmanager
-    def used(self) -> Iterator[socket.socket]:
-        """Keep the descriptor open while a thread is inside."""
-        with self._change:
-            if self._closing:
-                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-            self._users += 1
-        try:
-            yield self.sock
-        finally:
-            with self._change:
-                self._users -= 1
-                self._change.notify_all()
-
-    def wait(self, events: int, deadline: float, doing: str) -> None:
-        """Wait until the socket is ready; Deadline at the monotonic time, EBADF when it is closed."""
-        poller = select.poll()
-        poller.register(self.sock, events)
-        poller.register(self._wake, select.POLLIN)
-        left = deadline - time.monotonic()
-        if left <= 0 or not poller.poll(left * 1000):
-            raise Deadline(f"{doing}: not done in time")
-        if self._closing:
-            raise OSError(errno.EBADF, "closed by another thread")
-
-    def close(self, abort: bool = False) -> None:
-        """Close it; those who wait get EBADF first. abort: send RST instead of FIN."""
-        with self._change:
-            if self._closing:
-                return
-            self._closing = True
-            os.eventfd_write(self._wake, 1)
-            self._change.wait_for(lambda: self._users == 0)
-        if abort:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
-        os.close(self._wake)
-
 
 class Sockets:
     """The operations `sockets.*`."""
 
     def __init__(self, agent: Agent) -> None:
-        self._agent = agent
+        del agent
         self._numbers = itertools.count(1)
         self._held: dict[int, Held] = {}
 
@@ -243,12 +171,13 @@ class Sockets:
         deadline = time.monotonic() + timeout
         got = bytearray()
         while size is None or len(got) < size:
+            left = RECEIVE_AT_ONCE if size is None else size - len(got)
             part = self._attempt(
                 number,
                 select.POLLIN,
                 deadline - time.monotonic(),
                 f"receive ({len(got)} bytes came: {bytes(got[:80])!r})",
-                lambda sock: sock.recv(RECEIVE_AT_ONCE if size is None else size - len(got)),
+                lambda sock, left=left: sock.recv(left),  # type: ignore[misc]
             )
             if not part:
                 return bytes(got), True
@@ -288,53 +217,3 @@ class Sockets:
         """The kernel's own account of the connection (TCP_INFO), its state first."""
         with self._get(number).used() as sock:
             return read_info(sock)
-
-
-def resolve(address: str, port: int, kind: int, family: int = 0) -> tuple[int, Any]:
-    """Return (family, address for bind or connect); IPv4 goes first where a name has both."""
-    found = socket.getaddrinfo(address, port, family, kind)
-    first = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    return first[0], first[4]
-
-
-def prepare(
-    family: int, kind: int, source: str, source_port: int, options: Mapping[str, Any] | None
-) -> socket.socket:
-    """Make a non-blocking socket with its options set and its own end bound."""
-    sock = socket.socket(family, kind)
-    try:
-        sock.setblocking(False)
-        for name, value in (options or {}).items():
-            set_option(sock, name, value)
-        if source or source_port:
-            if not options or "SO_REUSEADDR" not in options:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(
-                resolve(source or ("::" if family == socket.AF_INET6 else "0.0.0.0"), source_port, kind)[1]
-            )
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def set_option(sock: socket.socket, name: str, value: Any) -> None:
-    """Set an option by name; SO_BINDTODEVICE takes an interface's name."""
-    if name == "SO_BINDTODEVICE":
-        sock.setsockopt(socket.SOL_SOCKET, 25, str(value).encode() + b"\0")
-        return
-    if name not in OPTIONS:
-        raise ValueError(f"no socket option {name!r}; there are {', '.join(sorted(OPTIONS))}")
-    level, number = OPTIONS[name]
-    sock.setsockopt(level, number, int(value))
-
-
-def name_of(ask: Callable[[], Any]) -> tuple[str, int] | None:
-    """Return (address, port) of one end; None where there is none (yet, or any more)."""
-    try:
-        name = ask()
-    except OSError as error:
-        if error.errno in (errno.ENOTCONN, errno.EINVAL):
-            return None
-        raise
-    return (name[0], name[1])

@@ -24,9 +24,10 @@ SETTINGS = Path("/sysnet")
 # Settings on which the behaviour of TCP and of the neighbour table depends.
 TOLD = (
     "core.somaxconn ipv4.ip_forward ipv4.ip_local_port_range ipv4.ip_unprivileged_port_start "
-    "ipv4.tcp_fin_timeout ipv4.tcp_max_syn_backlog ipv4.tcp_retries2 ipv4.tcp_sack ipv4.tcp_syn_linear_timeouts "
-    "ipv4.tcp_syn_retries ipv4.tcp_synack_retries ipv4.tcp_syncookies ipv4.tcp_timestamps "
-    "ipv4.tcp_window_scaling ipv4.neigh.default.base_reachable_time_ms ipv4.neigh.default.gc_stale_time"
+    "ipv4.tcp_fin_timeout ipv4.tcp_max_syn_backlog ipv4.tcp_retries2 ipv4.tcp_sack "
+    "ipv4.tcp_syn_linear_timeouts ipv4.tcp_syn_retries ipv4.tcp_synack_retries ipv4.tcp_syncookies "
+    "ipv4.tcp_timestamps ipv4.tcp_window_scaling ipv4.neigh.default.base_reachable_time_ms "
+    "ipv4.neigh.default.gc_stale_time"
 ).split()
 # Seconds between two looks while waiting for a state of a socket.
 LOOK_EVERY = 0.001
@@ -47,11 +48,11 @@ class System:
 
     def op_neighbours(self) -> list[dict[str, Any]]:
         """The neighbour table."""
-        return self._ask(routing.neighbours)
+        return self._ask(lambda netlink: routing.named(routing.neighbours(netlink), netlink))
 
     def op_routes(self) -> list[dict[str, Any]]:
         """The routing tables."""
-        return self._ask(routing.routes)
+        return self._ask(lambda netlink: routing.named(routing.routes(netlink), netlink))
 
     def op_forget_neighbours(self) -> int:
         """Delete what was learned of neighbours; return how many rows."""
