@@ -168,7 +168,9 @@ def read_json(path: Path, newest: int) -> dict[str, Any]:
         raise InvalidRecording(attempted, exc.strerror or str(exc)) from exc
     except (ValueError, RecursionError) as exc:
         raise InvalidRecording(attempted, f"no JSON: {exc}") from exc
-    version = document.get("schema_version") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        raise InvalidRecording(attempted, f"a {type(document).__name__}: not a file of testbed's")
+    version = document.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise InvalidRecording(attempted, f"schema_version {version!r}: not a file of testbed's")
     if version > newest:

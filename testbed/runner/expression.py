@@ -27,7 +27,7 @@ def parse(expression: str) -> Predicate:
 class _Parser:
     def __init__(self, expression: str) -> None:
         self._expression = expression
-        self._tokens = [*_TOKEN.findall(expression), ""]
+        self._tokens: list[str] = [*_TOKEN.findall(expression), ""]
         self._at = 0
 
     def whole(self) -> Predicate:
