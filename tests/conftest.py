@@ -1,0 +1,29 @@
+"""What all tests share: in CI, a test that needs an engine is run or it fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+HERE = Path(__file__).parent
+WITH_ENGINE = ("backends", "integration", "plugin", "scenarios", "setup")
+"""The suites that act on a real engine."""
+
+CI = bool(os.environ.get("CI"))
+if CI:
+    os.environ.setdefault("TESTBED_REQUIRE_ENGINE", "1")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI, what was skipped for want of an engine was not tested: that is a failure."""
+    report = yield
+    if CI and report.skipped and item.path.relative_to(HERE).parts[0] in WITH_ENGINE:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which in CI it must not be: {report.longrepr}"
+    return report
