@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from testbed.report.ladder import Ladder, Note
@@ -58,11 +58,17 @@ def bands(ladder: Ladder) -> tuple[Band, ...]:
         key = (row.line, row.subject)
         before = now.pop(key, None)
         if before is not None:
-            made.append(Band(before.line, before.lane, before.state, before.subject, before.first, at))
+            made.append(replace(before, last=at))
         state = row.text.split(" ")[0]
         if state in ("CLOSED", "LISTEN"):
             continue
         lane = before.lane if before is not None else _free(row.line, now)
+        if lane >= MOST_LANES:  # a socket that only waits makes room
+            waiting = next((k for k, b in now.items() if k[0] == row.line and b.state == "TIME-WAIT"), None)
+            if waiting is not None:
+                ended = now.pop(waiting)
+                made.append(replace(ended, last=at))
+                lane = ended.lane
         if lane < MOST_LANES:
             now[key] = Band(row.line, lane, state, row.subject, at, None)
     return (*made, *now.values())

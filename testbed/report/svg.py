@@ -35,7 +35,7 @@ SHAPES: Final = """
 .pic .a line,.pic .a path,.pic .a circle{stroke:var(--c);fill:var(--c)}.pic .a text.head{fill:var(--c)}
 .pic .a.cited line{stroke-width:2.5}.pic .pin{fill:var(--accent)!important;stroke:none!important}
 .pic .a.lost{--c:var(--failed)!important}.pic .x{stroke:var(--failed)!important;stroke-width:3}
-.pic .why{fill:var(--failed)}.pic .band{fill:var(--c)}.pic .s text{fill:var(--c)}
+.pic text.why{fill:var(--failed)}.pic .band{fill:var(--c)}.pic .s text{fill:var(--c)}
 .pic .note text{fill:var(--faint)}.pic .note.outcome text,.pic .note.fault text{fill:var(--failed)}
 .p-arp{--c:var(--arp)}.p-tcp{--c:var(--tcp)}.p-udp{--c:var(--udp)}.p-icmp{--c:var(--icmp)}.p-other{--c:var(--other)}
 .t-opening{--c:var(--opening)}.t-open{--c:var(--open)}.t-closing{--c:var(--closing)}
@@ -97,6 +97,6 @@ def text(x: float, y: float, words: str, kind: str = "", anchor: str | None = No
     return element("text", words, x=x, y=y, class_=kind or None, text_anchor=anchor)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+def line(x1: float, y1: float, x2: float, y2: float, kind: str = "") -> Markup:
     """Return a straight line."""
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind or None)

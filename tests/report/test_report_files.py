@@ -130,12 +130,14 @@ def test_svg_of_hostile_text() -> None:
 
 
 def test_svg_tells_what_belongs_together(story: Story, verdict: Verdict) -> None:
-    """Every arrow names its frames, its nodes and the checks that cite it."""
-    root = ElementTree.fromstring(ladder_svg.render(ladder_of(story.evidence(), verdict)).encode())
-    (arrow,) = [g for g in root.iter(f"{SVG}g") if g.get("data-frames") == "11 12"]
-    assert arrow.get("data-checks") == "segments numbers"
-    assert arrow.get("data-nodes") == "router server"
+    """In a page, every arrow names its frames and nodes, and a screen reader hears who cites it."""
+    drawn = ladder_svg.render(ladder_of(story.evidence(), verdict), alone=False)
+    root = ElementTree.fromstring(drawn.encode())
+    (arrow,) = [g for g in root.iter(f"{SVG}g") if g.get("data-c") == "f11 f12"]
+    assert arrow.get("data-n") == "1 2"
+    assert (arrow.get("aria-label") or "").endswith("cited by segments, numbers")
     assert "cited" in (arrow.get("class") or "")
+    assert [g.get("tabindex") for g in root.iter(f"{SVG}g") if g.get("role") == "button"].count("0") == 1
 
 
 def test_topology(golden: Golden) -> None:

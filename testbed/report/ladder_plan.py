@@ -1,0 +1,49 @@
+"""Where the lines and rows of a ladder's picture stand, in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note
+
+TIME: Final = 92
+FRAME: Final = 140
+LEFT: Final = 282
+RIGHT: Final = 130
+PITCH: Final = 290
+LEGS: Final = 96
+"""Between the two lines of one node."""
+HEAD: Final = 62
+SLANT: Final = 7
+_HEIGHT: Final = {Arrow: 46, Note: 20, Heading: 34, Fold: 34}
+_TALLER: Final = 15
+"""More, for an arrow with something below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the lines and rows of a ladder stand, in pixels."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    width: float
+    height: float
+
+
+def plan(ladder: Ladder) -> Plan:
+    """Place every line and row."""
+    x: list[float] = []
+    for at, line in enumerate(ladder.lines):
+        same = at > 0 and ladder.lines[at - 1].node == line.node
+        x.append(x[-1] + (LEGS if same else PITCH) if x else float(LEFT))
+    y: list[float] = []
+    below = float(HEAD)
+    for row in ladder.rows:
+        y.append(below)
+        below += _HEIGHT[type(row)] + (_TALLER if isinstance(row, Arrow) and _beneath(row) else 0)
+    return Plan(tuple(x), tuple(y), (x[-1] if x else LEFT) + RIGHT, below + 24)
+
+
+def _beneath(arrow: Arrow) -> bool:
+    return bool(arrow.words.raw or arrow.words.data or arrow.lost)
