@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from testbed.checks import expect as expect
     from testbed.checks import expect_all as expect_all
     from testbed.checks import expect_held as expect_held
+    from testbed.checks import expect_held_until as expect_held_until
     from testbed.checks import expect_none as expect_none
     from testbed.checks import expect_some as expect_some
     from testbed.checks import expect_that as expect_that
@@ -40,6 +41,7 @@ _ROOMS = {
         "expect",
         "expect_all",
         "expect_held",
+        "expect_held_until",
         "expect_none",
         "expect_some",
         "expect_that",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from testbed.evidence import Citation, Evidence, Frames, NothingSeen, States
+from testbed.evidence import Citation, Evidence, Frame, Frames, NothingSeen, States
 
 
 class Status(enum.StrEnum):
@@ -153,6 +153,21 @@ def expect_held(states: States, state: str, at_least: float) -> Finding:
     if held.seconds >= at_least:
         return Finding(Status.PASSED, f"{state} for {held.seconds:.3f} s", cites)
     return Finding(Status.FAILED, f"{state} for {held.seconds:.3f} s only, expected {at_least} s", cites)
+
+
+def expect_held_until(states: States, state: str, lost: Frame, again: Frame) -> Finding:
+    """Pass when a lost segment kept a socket in a state, until the segment was sent again.
+
+    The state is seen after the first sending, and not left before the second.
+    """
+    held = states.held(state)
+    cites = citations_of(lost, again, held)
+    waited = (again.time_ns - lost.time_ns) / 1e9
+    if held.begin_ns < again.time_ns <= held.end_ns:
+        return Finding(Status.PASSED, f"{state} until the segment came again after {waited:.3f} s", cites)
+    return Finding(
+        Status.FAILED, f"{state} for {held.seconds:.3f} s, but not until the segment came again", cites
+    )
 
 
 CheckFunction = Callable[[Any, Evidence], Finding]

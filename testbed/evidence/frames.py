@@ -302,6 +302,22 @@ class Segments(IpFrames):
         return self.where(lambda f: flags_of(f) == {"ACK"} and not f.packet.payload, "pure ACK")
 
     @property
+    def sent_twice(self) -> tuple[Frame, Frame]:
+        """The first segment that was sent again, and its first repetition; NothingSeen when none was.
+
+        The same numbers, flags and data from the same end. Meant for where it is sent: a segment
+        that was lost on its way is seen once where it arrives.
+        """
+        first: dict[tuple[object, ...], Frame] = {}
+        for frame in self:
+            tcp = tcp_of(frame)
+            key = (sender(frame), tcp.sequence, tcp.acknowledgment, flags_of(frame), frame.packet.payload)
+            if key in first:
+                return first[key], frame
+            first[key] = frame
+        raise NothingSeen(f"a repetition among {self.what}", self.citations or self.markers_cited)
+
+    @property
     def connections(self) -> tuple[Connection, ...]:
         """Those whose first SYN is here, in the order in which they began."""
         return tuple(dict.fromkeys(Connection(sender(f), receiver(f)) for f in self.syns))
