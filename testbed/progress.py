@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.results import Result
     from testbed.runner.selection import Selected
 
-STEPS = frozenset(("building", "pulling", "removed", "refused", "exited", "unhealthy"))
+STEPS = frozenset(("building", "built", "pulling", "refused", "exited", "unhealthy"))
 """States that plain lines tell of as they come; on the rest, one line for the whole lab is enough."""
 
 
@@ -58,7 +58,7 @@ class Plain(Display):
 
     def lab(self, name: str, progress: Progress) -> None:
         """Tell of what takes long, or goes wrong."""
-        if progress.state in STEPS and (progress.subject != "node" or progress.detail):
+        if progress.state in STEPS and progress.subject != "network":
             detail = f": {progress.detail}" if progress.detail else ""
             self._line(f"lab {name}: {progress.subject} {progress.name} {progress.state}{detail}")
 
@@ -76,16 +76,17 @@ class Moving(Display):
 
     def __init__(self, stream: IO[str], terminal: Terminal) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-        spinner = "line" if terminal.ascii else "dots"
         self._console = Console(file=stream, no_color=not terminal.colour, highlight=False, markup=False)
+        told = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         self._progress = Progress(
-            SpinnerColumn(spinner),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            SpinnerColumn("line" if terminal.ascii else "dots"),
+            TextColumn("{task.description}", markup=False, table_column=told),
             TimeElapsedColumn(),
             console=self._console,
+            expand=True,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -112,11 +113,11 @@ class Moving(Display):
             finally:
                 self._progress.start()
 
-    def _show(self, key: str, text: str, total: float | None = None, completed: float = 0) -> None:
+    def _show(self, key: str, text: str) -> None:
         with self._lock:
             if key not in self._tasks:
-                self._tasks[key] = self._progress.add_task(clean(text), total=total)
-            self._progress.update(self._tasks[key], description=clean(text), total=total, completed=completed)
+                self._tasks[key] = self._progress.add_task(clean(text), total=None)
+            self._progress.update(self._tasks[key], description=clean(text))
 
     def _drop(self, key: str) -> None:
         with self._lock:
@@ -124,16 +125,16 @@ class Moving(Display):
                 self._progress.remove_task(self._tasks.pop(key))
 
     def planned(self, tasks: int) -> None:
-        """Begin the bar."""
+        """Begin to count."""
         self._total = tasks
-        self._show("all", f"0 of {self._total} scenarios", total=self._total)
+        self._show("all", f"0 of {self._total} scenarios")
 
     def lab(self, name: str, progress: Progress) -> None:
         """Show what a lab's nodes are doing."""
         nodes = self._nodes.setdefault(name, {})
         if progress.subject == "node":
             nodes[progress.name] = progress.state
-            what = ", ".join(f"{node} {state}" for node, state in nodes.items())
+            what = ", ".join(f"{node} {state}" for node, state in sorted(nodes.items()))
         else:
             what = f"{progress.subject} {progress.name} {progress.state} {progress.detail}".rstrip()
         self._show(f"lab {name}", f"lab {name}: {what}")
@@ -145,13 +146,13 @@ class Moving(Display):
 
     def begins(self, selected: Selected, lab: str) -> None:
         """Show a scenario under way."""
-        self._show(selected.scenario.id, f"{selected.scenario.id} – {selected.scenario.title()}"[:70])
+        self._show(selected.scenario.id, f"{selected.scenario.id}  {selected.scenario.title()}")
 
     def ended(self, result: Result) -> None:
         """Take a scenario off, and count it."""
         self._drop(result.id)
         self._done += 1
-        self._show("all", f"{self._done} of {self._total} scenarios", self._total, self._done)
+        self._show("all", f"{self._done} of {self._total} scenarios")
 
     def note(self, text: str) -> None:
         """Print it above what moves."""
