@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import os
 import signal
 import socket
 import sys
@@ -24,9 +25,9 @@ FAREWELLS = (b"q", b"q\n", b"q\r\n")
 
 
 def tell(who: str, what: str) -> None:
-    """Print one line, at once: somebody is watching. One write, so that threads do not mix."""
-    sys.stdout.write(f"{who} {what}\n")
-    sys.stdout.flush()
+    """Print one line at once, for somebody is watching, and by one write, so that threads do not mix."""
+    # Straight to the file: print() takes a lock, and the program could end while a thread holds it.
+    os.write(sys.stdout.fileno(), f"{who} {what}\n".encode())
 
 
 def converse(connection: socket.socket, who: str) -> None:
