@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +62,7 @@ class Tap:
             self._networks = {row["name"]: row["network"] for row in self.node.interfaces()}
             self.node.call("sampler.start")
         except BaseException:
-            self._release()
+            self.stop()
             raise
 
     def stop(self) -> None:
@@ -191,6 +190,11 @@ class Tap:
         """Frames of the slice that the kernel could not keep for us."""
         return self._dropped["end"] - self._dropped["begin"]
 
+    def _was_down(self, interface: str) -> bool:
+        """Whether an interface was set down from beginning to end: then nothing can have passed it."""
+        rows = [row for tables in self._tables.values() for row in tables.get("interfaces", ())]
+        return not any(row["up"] for row in rows if row["name"] == interface)
+
     def holes(self) -> Iterator[Hole]:
         """Why the slice is not whole at this node."""
         name = self.node.name
@@ -199,10 +203,5 @@ class Tap:
             yield Hole(name, f"the kernel dropped {self.dropped} frames that were to be recorded")
         rows = {row["name"]: row for row in self._tables["begin"].get("interfaces", ())}
         for interface, reason in self._missing.items():
-            if interface in rows and self._relevant(rows[interface]):
+            if interface in rows and self._relevant(rows[interface]) and not self._was_down(interface):
                 yield Hole(f"{name}:{self._networks[interface]}", f"no marker frame: {reason}")
-
-    def close(self) -> None:
-        """Stop, whatever state it is in."""
-        with contextlib.suppress(ProbeDied):
-            self.stop()
