@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from testbed.backends.owner import DETACHED
 from testbed.cli.options import DEFAULT_LAB, chosen_backend, given_file
-from testbed.errors import LabNotFound, UsageError
+from testbed.errors import LabNotFound, NodeExited, UsageError
 
 if TYPE_CHECKING:
     from testbed.backends.base import Backend, LabStatus
@@ -24,6 +24,18 @@ def attach(name: str | None, file: str | None = None, backend: str | None = None
     chosen = chosen_backend(backend)
     path = given_file(file)
     return Lab.attach(name or only_one(chosen).name, path, backend=chosen)
+
+
+def running(lab: Lab, node: str) -> str:
+    """The name of a node that runs. Raises UsageError for an unknown one, NodeExited for one that ended."""
+    name = lab[node].name
+    state = lab.state(name)
+    if not state.running:
+        ended = f" with {state.exit_code}" if state.exit_code is not None else ""
+        raise NodeExited(
+            f"use node {name}", f"it is {state.status}{ended}", f"its output: testbed logs {name}"
+        )
+    return name
 
 
 def only_one(backend: Backend) -> LabStatus:

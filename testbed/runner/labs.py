@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class Labs:
     """Labs by name, each with the Compose file that it was made of.
 
-    attach: the name of a lab that is up, which then serves for everything, and stays up. keep: leave
-    up what was brought up. folder: where the logs of nodes are kept; None: nowhere. Used from the
-    main thread alone.
+    keep: leave up what was brought up. attached: a lab that was up before, which then serves for
+    everything and stays up. folder: where the logs of nodes are kept; None: nowhere. Used from the main
+    thread alone.
     """
 
-    def __init__(self, backend: Backend, listener: Listener, *, attach: str | None, keep: bool) -> None:
+    def __init__(self, backend: Backend, listener: Listener, *, keep: bool) -> None:
         self.folder: RunFolder | None = None
         self.kept: list[str] = []
         self.attached: Lab | None = None
@@ -35,10 +35,12 @@ class Labs:
         self._keep = keep
         self._up: dict[str, Lab] = {}
         self._made = 0
-        if attach is not None:
-            from testbed.lab import Lab
 
-            self.attached = Lab.attach(attach, backend=backend)
+    def attach(self, name: str, file: Path | None) -> None:
+        """Use a lab that is up for everything. Raises LabNotFound."""
+        from testbed.lab import Lab
+
+        self.attached = Lab.attach(name, file, backend=self._backend)
 
     def up(self, file: Path) -> Lab:
         """Bring a lab up and open its probes. Raises what Lab.up raises, with nothing left behind."""

@@ -34,8 +34,9 @@ class Settings:
     """What to run, and how.
 
     file: the Compose file of the default lab. rounds: how often each scenario runs. attach: a lab that is
-    up already. keep: leave up the labs that are brought up. command: the line that repeats the run.
-    junit: where to write verdicts as JUnit XML, beside the run's folder.
+    up already; attach_file: says what it consists of, where plain `docker compose` started it. keep:
+    leave up the labs that are brought up. command: the line that repeats the run. junit: where to write
+    verdicts as JUnit XML, beside the run's folder.
     """
 
     selection: Sequence[Selected]
@@ -44,6 +45,7 @@ class Settings:
     seed: int = 0
     rounds: int = 1
     attach: str | None = None
+    attach_file: Path | None = None
     keep: bool = False
     limits: Limits = field(default_factory=Limits)
     command: str = ""
@@ -73,7 +75,9 @@ def run(
         tasks = plan(settings.selection, settings.file, settings.rounds, settings.seed)
     topologies = {} if settings.attach else _topologies(tasks)
     versions = versions_of(settings.backend)
-    labs = Labs(settings.backend, listener, attach=settings.attach, keep=settings.keep)
+    labs = Labs(settings.backend, listener, keep=settings.keep)
+    if settings.attach is not None:
+        labs.attach(settings.attach, settings.attach_file)
     misfits = {task: _misfit(task, settings, labs, topologies) for task in tasks}
     folder = labs.folder = RunFolder(root, new_id(begun))
     about = _about(settings, folder, versions, begun)

@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from testbed.errors import (
@@ -91,18 +92,27 @@ def perform(lab: Lab, task: Task, *, timeout: float | None, stop: threading.Even
 def _record(
     lab: Lab, scenario: Scenario, timeout: float | None, stop: threading.Event, done: Performance
 ) -> None:
+    file = str(source_file(type(scenario)))
     with lab.record(scenario.id) as recording:
-        act = Watched(lambda: scenario.act(lab), f"act {scenario.id}", str(source_file(type(scenario))))
+        act = Watched(lambda: scenario.act(lab), f"act {scenario.id}", file)
         try:
             act.wait(timeout, stop)
         except Exception as exc:  # noqa: BLE001 - whatever a scenario raises, it costs only itself
-            done.error = exc
+            done.error = exc.with_traceback(_from(file, exc.__traceback__))
             done.judged = isinstance(exc, (OSError, DeadlinePassed)) and not act.overdue
             if act.overdue or isinstance(exc, Interrupted):
                 done.spoiled = f"the scenario was broken off: {done.reason}"
             elif isinstance(exc, (ProbeDied, NodeExited, LabFailed, StorageFull)):
                 done.spoiled = done.reason
     done.evidence = recording.evidence
+
+
+def _from(file: str, trace: TracebackType | None) -> TracebackType | None:
+    """Leave out of a traceback what comes before a scenario's own file."""
+    own = trace
+    while own is not None and own.tb_frame.f_code.co_filename != file:
+        own = own.tb_next
+    return own or trace
 
 
 def _undo(lab: Lab, before: Condition, done: Performance) -> None:

@@ -19,13 +19,14 @@ from testbed.cli.options import backend_option, file_option, name_option
 def command(node: str, own: bool, name: str | None, file: str | None, backend: str | None) -> int:
     """Open a shell with the network tools on a node.
 
-    The shell is the probe's: it sees the node's interfaces, addresses, routes and sockets, and has ip,
-    nft, tcpdump, ping, ethtool and Python, whatever the node's image holds. The lab stays up.
+    The shell is a probe's: it sees the node's interfaces, addresses, routes and sockets, and has ip,
+    nft, tcpdump, ping, ethtool and Python, whatever the node's image holds. The node's settings of
+    /proc/sys/net are under /sysnet. The lab stays up.
     """
-    from testbed.cli.labs import attach
+    from testbed.cli.labs import attach, running
 
     with attach(name, file, backend) as lab:
-        lab[node]
+        node = running(lab, node)
         if own:
             return lab.backend.terminal(lab.handle, node, ["sh"])
         return lab.backend.probe_terminal(lab.handle, node, ["bash", "--norc"])

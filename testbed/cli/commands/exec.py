@@ -12,6 +12,7 @@ from testbed.cli.options import backend_option, file_option, name_option
     "exec",
     "testbed exec client -- id",
     "testbed exec --probe router -- ip route",
+    "testbed exec --probe router -- sh -c 'echo 0 > /sysnet/ipv4/ip_forward'",
     "testbed exec --probe client -- ping -c 3 172.16.20.10",
 )
 @click.argument("node")
@@ -31,12 +32,12 @@ def command(
     """Run a command on a node.
 
     CMD runs in the node's own container, with what its image holds. With --probe it runs beside the
-    node, in its network namespace, with ip, nft, tcpdump, ping, ethtool and Python. The exit code is
-    the command's; on a terminal, the command has the terminal.
+    node, in its network namespace, with ip, nft, tcpdump, ping, ethtool and Python; the node's settings
+    of /proc/sys/net are under /sysnet there. The exit code is the command's; on a terminal, the command
+    has the terminal.
     """
-    from testbed.cli.labs import attach
+    from testbed.cli.labs import attach, running
 
     with attach(name, file, backend) as lab:
-        lab[node]  # an unknown node is refused before anything is started
         run = lab.backend.probe_terminal if probe else lab.backend.terminal
-        return run(lab.handle, node, argv)
+        return run(lab.handle, running(lab, node), argv)

@@ -44,7 +44,7 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
     Ends with 0 when all that ran passed, 1 when a check failed, 3 when a verdict is unknown or
     no lab came up, 4 when a file is not valid, 5 when nothing was selected, 130 when interrupted.
     """
-    from testbed.cli.options import chosen_backend, chosen_file
+    from testbed.cli.options import chosen_backend, chosen_file, given_file
     from testbed.cli.output import show
     from testbed.cli.telling import Teller, tell_end
     from testbed.errors import UsageError
@@ -66,6 +66,7 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
         seed=seed,
         rounds=given["repeat"],
         attach=given["attach"],
+        attach_file=given_file(given["file"]),
         keep=given["keep"],
         limits=Limits(given["timeout"], given["jobs"], first),
         command=again(ids, narrowed, first, {**given, "seed": seed}),
