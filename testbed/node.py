@@ -94,7 +94,7 @@ class Node(Kernel):
         return Listener(self, answer)
 
     def udp(self, port: int = 0, *, address: str = "0.0.0.0", **options: int | str) -> Datagrams:
-        """Open a UDP socket; port 0 lets the kernel choose."""
+        """Open a UDP socket; port 0 lets the kernel choose. options: as for `connect`."""
         with self.doing("udp", address=address, port=port) as doing:
             answer = self.call("sockets.udp", address=address, port=port, options=options)
             doing.result = {"local": answer["local"]}
@@ -127,7 +127,11 @@ class Node(Kernel):
         return self._faults.drop(match, where)
 
     def limit(self, network: str, rate: str, burst: str = "16kb", latency: str = "200ms") -> Fault:
-        """Send to a network no faster than `rate` (`1mbit`, as tc(8) writes it); what waits longer is lost."""
+        """Send to a network no faster than a rate (`1mbit`, as tc(8) writes it).
+
+        burst: bytes that may go at once. latency: what would wait longer is lost. Meant for a lab that
+        is recorded: else offloads make packets larger than the burst.
+        """
         return self._faults.limit(network, rate, burst, latency)
 
     def redirect(self, port: int, to: int, protocol: str = "tcp") -> Fault:

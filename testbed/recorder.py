@@ -60,7 +60,7 @@ class Recorder:
     """Records all of these nodes.
 
     run_id: stands in the marker frames, to tell them from another recorder's of the same lab.
-    journal: where the nodes write what they do; by default one of its own for all of them.
+    journal: where the nodes write what they do; by default that of the first, for all of them.
     spool: folder for what exceeds `memory` bytes of frames between two cuts.
     """
 
@@ -74,7 +74,8 @@ class Recorder:
         memory: int = MEMORY,
     ) -> None:
         self.run_id = run_id or secrets.token_hex(4)
-        self.journal = journal or Journal()
+        nodes = tuple(nodes)
+        self.journal = journal or (nodes[0].journal if nodes else Journal())
         self._marked = threading.Condition()
         self._taps = tuple(Tap(node, self.run_id, self._on_batch, self._marked) for node in nodes)
         self._number_of = {id(tap): number for number, tap in enumerate(self._taps)}
@@ -87,8 +88,6 @@ class Recorder:
         self._late: list[RawFrame] = []
         self._last_batch = 0.0
         self._pool = ThreadPoolExecutor(min(32, len(self._taps) or 1), thread_name_prefix="recorder")
-        for tap in self._taps:
-            tap.node.journal = self.journal
 
     # -- life
 
@@ -100,6 +99,8 @@ class Recorder:
         """
         self._keep = keep
         self.journal.keeping = keep
+        for tap in self._taps:
+            tap.node.journal = self.journal
         self._for_all(Tap.start)
 
     def stop(self) -> None:

@@ -147,7 +147,7 @@ class Listener(_Held):
 
 
 class Datagrams(_Held):
-    """A UDP socket; the next call raises an ICMP error that came back (Linux does with IP_RECVERR)."""
+    """A UDP socket. ICMP errors that come back are raised by the next call only with IP_RECVERR=1."""
 
     def send(self, data: bytes, address: Node | str, port: int) -> int:
         """Send one datagram."""

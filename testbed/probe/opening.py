@@ -26,7 +26,7 @@ OPTIONS: dict[str, tuple[int, int]] = {
         (socket.IPPROTO_IP, "IP_TTL IP_TOS"),
     )
     for name in names.split()
-} | {"IP_MTU_DISCOVER": (socket.IPPROTO_IP, 10)}
+} | {"IP_MTU_DISCOVER": (socket.IPPROTO_IP, 10), "IP_RECVERR": (socket.IPPROTO_IP, 11)}
 
 
 def resolve(address: str, port: int, kind: int, family: int = 0) -> tuple[int, Any]:

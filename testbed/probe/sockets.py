@@ -120,7 +120,6 @@ class Sockets:
         family, target = resolve(address, port, socket.SOCK_DGRAM)
         sock = prepare(family, socket.SOCK_DGRAM, "", 0, options)
         try:
-            sock.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR: ICMP errors come back as errno
             sock.bind(target)
         except OSError:
             sock.close()

@@ -1,0 +1,268 @@
+"""Faults: exactly the packet that was meant is lost, and nothing is left of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from testbed import packets
+from testbed.errors import UsageError
+from testbed.evidence import Evidence
+from testbed.faults import Match
+from testbed.lab import Lab
+
+pytestmark = pytest.mark.docker
+
+PORT = 7200
+PATH = ("client:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
+
+
+@pytest.fixture(autouse=True)
+def undone(lab: Lab) -> Iterator[None]:
+    """Each test leaves the lab as it found it, and no rule of ours anywhere."""
+    yield
+    lab.undo.unwind()
+    for node in lab:
+        assert "testbed" not in node.run(["nft", "list", "ruleset"], check=True).text
+
+
+def seen(evidence: Evidence, flags: str, payload: bytes | None = None) -> dict[str, int]:
+    """How often a segment with these flags was seen at each place of its path."""
+    counts = dict.fromkeys(PATH, 0)
+    for frame in evidence.frames:
+        tcp = packets.decode(frame.data).tcp
+        if tcp is None or frame.vantage not in counts or PORT not in (tcp.source_port, tcp.destination_port):
+            continue
+        if tcp.flag_names == flags and payload in (None, frame.packet.payload):
+            counts[frame.vantage] += 1
+    return counts
+
+
+def test_the_syn_ack_is_lost_once_and_its_repetition_passes(lab: Lab) -> None:
+    """Seen where it entered the router, not where it would have left; the client waits in SYN-SENT."""
+    with lab.server.listen(PORT), lab.record("x") as recording:
+        with lab.router.lose(Match(flags="SYN,ACK", source_port=PORT)) as fault:
+            stream = lab.client.connect(lab.server, PORT, wait=False)
+            fault.await_hits(1)
+            assert stream.tcp_state() == "SYN-SENT"
+            stream.connected()
+            assert fault.hits() == 1
+        stream.close()
+    assert recording.evidence is not None
+    counts = seen(recording.evidence, "SYN,ACK")
+    assert counts["router:lan-b"] - counts["router:lan-a"] == 1
+    assert counts["server:lan-b"] == counts["router:lan-b"] >= 2
+    assert counts["client:lan-a"] == counts["router:lan-a"] >= 1
+
+
+def test_the_last_ack_of_the_handshake_is_lost_and_no_data_is(lab: Lab) -> None:
+    """A pure ACK is told from one with data: the server waits in SYN-RECV, the data bring it on."""
+    with lab.server.listen(PORT) as listener, lab.record("x") as recording:
+        lost = Match(flags="ACK", payload=False, source=lab.client, destination_port=PORT)
+        with lab.router.lose(lost) as fault:
+            ours = lab.client.connect(lab.server, PORT)
+            fault.await_hits(1)
+            lab.server.await_tcp_state(ours, "SYN-RECV")
+            half_open = next(s for s in lab.server.sockets() if s["state"] == "SYN-RECV")
+            assert half_open["inode"] == 0  # no program holds it
+            ours.send(b"data")  # bears the ACK too, and passes
+            theirs = listener.accept()
+            assert theirs.recv_exactly(4) == b"data"
+            assert fault.hits() == 1
+        ours.close()
+        theirs.close()
+    evidence = recording.evidence
+    assert evidence is not None
+    data, acks = seen(evidence, "PSH,ACK", b"data"), seen(evidence, "ACK", b"")
+    assert data["router:lan-b"] == data["router:lan-a"] >= 1
+    assert acks["router:lan-b"] == acks["router:lan-a"] - 1
+    (record,) = evidence.faults
+    assert (record.node, record.hits) == ("router", 1)
+    assert "the 1st TCP ACK from client to port 7200 without data (forward)" in record.description
+
+
+def test_the_servers_fin_is_lost_and_comes_again(lab: Lab) -> None:
+    """While its FIN is lost the server stays in LAST-ACK; the repetition ends the connection."""
+    with lab.server.listen(PORT) as listener:
+        ours = lab.client.connect(lab.server, PORT)
+        theirs = listener.accept()
+        ours.shutdown("write")
+        theirs.recv_end()
+        with lab.router.lose(Match(flags="FIN,ACK", source=lab.server, source_port=PORT)) as fault:
+            theirs.close()
+            fault.await_hits(1)
+            lab.server.await_tcp_state(theirs, "LAST-ACK")
+            lab.client.await_tcp_state(ours, "FIN-WAIT-2")
+            assert ours.recv_end() == b""
+            lab.client.await_tcp_state(ours, "TIME-WAIT")
+            assert fault.matched() >= 2
+            assert fault.hits() == 1
+        ours.close()
+
+
+@pytest.mark.parametrize(("nth", "times"), [(1, 1), (3, 1), (2, 3)])
+@pytest.mark.parametrize("where", ["forward", "ingress", "egress", "input", "output"])
+def test_exactly_the_nth_is_lost(lab: Lab, where: str, nth: int, times: int) -> None:
+    """Of eight datagrams just those numbered are lost, at each point where that can be."""
+    node = {"forward": lab.router, "ingress": lab.server, "input": lab.server}.get(where, lab.client)
+    match = Match(protocol="udp", destination_port=PORT, direction="out" if node is lab.client else None)
+    with (
+        lab.server.udp(PORT) as there,
+        lab.client.udp() as here,
+        node.lose(match, nth=nth, times=times, where=where) as fault,
+    ):
+        for number in range(1, 9):
+            try:
+                here.send(bytes([number]), lab.server, PORT)
+            except PermissionError:
+                assert where == "output"
+        expected = [number for number in range(1, 9) if not nth <= number < nth + times]
+        assert [there.recv()[0][0] for _ in expected] == expected
+        with pytest.raises(TimeoutError):
+            there.recv(timeout=0.05)
+        assert (fault.matched(), fault.hits()) == (8, times)
+    assert (fault.matched(), fault.hits()) == (8, times)  # known after the undo too
+
+
+@pytest.mark.parametrize(
+    ("where", "at_server", "at_client"),
+    [("ingress", 1, 1), ("egress", 0, 0), ("output", 0, 0), ("input", 1, 1)],
+)
+def test_what_is_lost_is_recorded_where_it_still_was(
+    lab: Lab, where: str, at_server: int, at_client: int
+) -> None:
+    """Lost on arrival it was on the wire; lost on leaving it was not."""
+    node = lab.client if where in ("egress", "output") else lab.server
+    match = Match(protocol="udp", destination_port=PORT)
+    with (
+        lab.server.udp(PORT),
+        lab.client.udp() as here,
+        lab.record("x") as recording,
+        node.lose(match, where=where),
+    ):
+        try:
+            here.send(b"gone", lab.server, PORT)
+        except PermissionError:
+            assert where == "output"
+    assert recording.evidence is not None
+    places = [frame.vantage for frame in recording.evidence.frames if frame.packet.payload == b"gone"]
+    assert (places.count("server:lan-b"), places.count("client:lan-a")) == (at_server, at_client)
+
+
+def test_data_are_told_by_their_beginning(lab: Lab) -> None:
+    """Only the segment whose data begin so is lost, and its repetition passes."""
+    with (
+        lab.server.listen(PORT) as listener,
+        lab.client.connect(lab.server, PORT) as ours,
+        listener.accept() as theirs,
+        lab.router.lose(Match(payload=b"second message!!", destination_port=PORT)) as fault,
+    ):
+        ours.send(b"first")
+        ours.send(b"second message!! and more")
+        fault.await_hits(1)
+        ours.send(b"third")
+        assert theirs.recv_exactly(35) == b"firstsecond message!! and morethird"
+        assert fault.hits() == 1
+
+
+def test_all_are_dropped_until_that_is_undone(lab: Lab) -> None:
+    """A drop lasts as long as its block: silence, then an answer."""
+    with lab.router.drop(Match(protocol="icmp", destination=lab.server)) as fault:
+        ping = ["ping", "-c", "2", "-i", "0.2", "-W", "0.3", str(lab.server.address_on("lan-b"))]
+        assert lab.client.run(ping).status == 1
+        assert fault.hits() == 2
+    assert lab.client.run(["ping", "-c", "1", "-W", "1", ping[-1]]).status == 0
+
+
+def test_arp_is_lost_before_the_kernel_hears_it(lab: Lab) -> None:
+    """Below IP too: a host that does not hear the question does not answer."""
+    lab.client.forget_neighbours()
+    with lab.neighbour.drop(Match(protocol="arp", source=lab.client)) as fault:
+        with pytest.raises((TimeoutError, OSError)):
+            lab.client.connect(lab.neighbour, PORT, timeout=0.3)
+        assert fault.hits() >= 1
+
+
+def test_faults_on_one_node_do_not_disturb_each_other(lab: Lab) -> None:
+    """Each is counted and undone by itself, in any order."""
+    first = lab.router.drop(Match(protocol="udp", destination_port=PORT))
+    second = lab.router.drop(Match(protocol="udp", destination_port=PORT + 1))
+    assert lab.router.active_faults() == (first, second)
+    first.undo()
+    first.undo()
+    with lab.server.udp(PORT) as one, lab.server.udp(PORT + 1) as two, lab.client.udp() as here:
+        here.send(b"1", lab.server, PORT)
+        here.send(b"2", lab.server, PORT + 1)
+        assert one.recv()[0] == b"1"
+        with pytest.raises(TimeoutError):
+            two.recv(timeout=0.1)
+    assert second.hits() == 1
+    assert lab.router.active_faults() == (second,)
+
+
+def test_the_undo_stack_takes_faults_back(lab: Lab) -> None:
+    """A scenario that forgets its faults leaves none."""
+    fault = lab.router.drop(Match(protocol="udp"))
+    with lab.client.udp() as here:
+        here.send(b"x", lab.server, PORT)
+    lab.undo.unwind()
+    assert lab.router.active_faults() == ()
+    assert fault.hits() == 1
+
+
+def test_a_rate_is_kept(lab: Lab) -> None:
+    """Half a megabyte at 8 Mbit/s takes half a second; without the limit next to nothing."""
+
+    def transfer() -> float:
+        with (
+            lab.server.listen(PORT) as listener,
+            lab.client.connect(lab.server, PORT) as ours,
+            listener.accept() as theirs,
+        ):
+            begin = time.monotonic()
+            theirs.send(b"x" * 500_000)
+            theirs.shutdown()
+            assert len(ours.recv_end()) == 500_000
+            return time.monotonic() - begin
+
+    with lab.record("x"):
+        with lab.router.limit("lan-a", "8mbit"):
+            limited = transfer()
+        free = transfer()
+    assert 0.35 < limited < 3.0
+    assert free < limited / 2
+    assert "tbf" not in lab.router.run(["tc", "qdisc"]).text
+
+
+def test_a_port_is_handed_to_another_program(lab: Lab) -> None:
+    """A middle box's trick: the client calls one port, another answers, and the wire shows the first."""
+    with (
+        lab.server.listen(PORT + 5) as hidden,
+        lab.server.redirect(PORT, PORT + 5) as fault,
+        lab.client.connect(lab.server, PORT) as ours,
+        hidden.accept() as theirs,
+    ):
+        assert ours.remote.port == PORT
+        assert theirs.local.port == PORT + 5
+        assert fault.hits() == 1
+
+
+def test_a_router_that_translates_addresses(lab: Lab) -> None:
+    """With masquerade the server sees the router, not the client."""
+    with (
+        lab.server.listen(PORT) as listener,
+        lab.router.masquerade("lan-b"),
+        lab.client.connect(lab.server, PORT),
+        listener.accept() as theirs,
+    ):
+        assert theirs.remote.address == str(lab.router.address_on("lan-b"))
+
+
+def test_a_fault_that_cannot_be_is_refused(lab: Lab) -> None:
+    """The words are checked before anything is changed."""
+    with pytest.raises(UsageError, match="count from 1"):
+        lab.router.lose(Match(flags="SYN"), nth=0)
+    with pytest.raises(UsageError, match="somewhere"):
+        lab.router.drop(Match(flags="SYN"), where="somewhere")
