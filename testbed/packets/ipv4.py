@@ -131,6 +131,10 @@ def parse(packet: Packet, start: int, end: int) -> None:
     if flags & _OFFSET:
         packet.carry(behind, end, "fragment")
         return
+    decoder = upper.DECODERS.get(protocol)
+    if decoder is not None:
+        decoder(packet, header, behind, end)
+        return
     if protocol == extensions.AH:
         chain = extensions.walk(packet, _AH, protocol, behind, end)
         header.extensions = chain.headers

@@ -77,12 +77,14 @@ def ethernet(packet: Packet) -> None:
     destination, source, ethertype = _HEADER(data)
     header = packet.ethernet = Ethernet(MAC[source], MAC[destination], ethertype)
     packet._marks.append(("ethernet", 14))
-    start = 14
-    if ethertype in _TAGS:
-        start = _tags(packet, header, end)
-        if not start:
-            return
-        ethertype = header.ethertype
+    parse = _NETWORK.get(ethertype)
+    if parse is not None:  # without tags, as most are
+        parse(packet, 14, end)
+        return
+    start = _tags(packet, header, end)
+    if start is None:
+        return
+    ethertype = header.ethertype
     parse = _NETWORK.get(ethertype)
     if parse is not None:
         parse(packet, start, end)
@@ -92,22 +94,18 @@ def ethernet(packet: Packet) -> None:
         packet.carry(start, end)
 
 
-def _tags(packet: Packet, header: Ethernet, end: int) -> int:
-    """Read the VLAN tags; say where they end, or 0 if they do not."""
-    data, start, ethertype = packet.data, 14, header.ethertype
-    tags: list[Tag] = []
-    while ethertype in _TAGS:
+def _tags(packet: Packet, header: Ethernet, end: int) -> int | None:
+    """Read the VLAN tags, if there are any; return where they end, or None if one is cut."""
+    data, start = packet.data, 14
+    while header.ethertype in _TAGS:
         if start + 4 > len(data):
             packet.lacks("vlan", 4, start, end)
-            start = 0
-            break
-        protocol = ethertype
+            return None
         control, ethertype = _TWO(data, start)
-        tags.append(Tag(protocol, control))
+        header.tags += (Tag(header.ethertype, control),)
+        header.ethertype = ethertype
         start += 4
         packet.mark("vlan", start)
-    header.tags = tuple(tags)
-    header.ethertype = ethertype
     return start
 
 

@@ -177,7 +177,10 @@ class TCP:
 def parse(packet: Packet, ip: IPv4 | IPv6, start: int, end: int) -> None:
     """Decode a TCP header; what it carries is the payload."""
     data = packet.data
-    if min(end, len(data)) < start + 20:
+    reach = len(data)
+    if end < reach:
+        reach = end
+    if reach < start + 20:
         packet.lacks("tcp", 20, start, end)
         return
     source, destination, sequence, acknowledgment, bits, window, check, urgent = _HEADER(data, start)
@@ -186,7 +189,7 @@ def parse(packet: Packet, ip: IPv4 | IPv6, start: int, end: int) -> None:
         packet.refuse(f"tcp: header length {length}, at least 20 allowed", end)
         return
     behind = start + length
-    if min(end, len(data)) < behind:
+    if reach < behind:
         packet.lacks("tcp", length, start, end)
         return
     packet.tcp = TCP(
@@ -195,4 +198,4 @@ def parse(packet: Packet, ip: IPv4 | IPv6, start: int, end: int) -> None:
     )  # fmt: skip
     packet._payload_start = behind
     packet._payload_end = end
-    packet._marks += ("tcp", behind), ("payload", end)
+    packet._marks += (("tcp", behind), ("payload", end))

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from testbed.packets.ipv4 import IPv4
     from testbed.packets.ipv6 import IPv6
 
-_DECODERS: Final[dict[int, Callable[[Packet, IPv4 | IPv6, int, int], None]]] = {
+DECODERS: Final[dict[int, Callable[[Packet, IPv4 | IPv6, int, int], None]]] = {
     1: icmp.parse,
     6: tcp.parse,
     17: udp.parse,
     58: icmp.parse6,
 }
+"""Protocol number -> decoder."""
+
 
 _NAMES: Final = {
     2: "igmp",
@@ -36,7 +38,7 @@ _NAMES: Final = {
 
 def parse(packet: Packet, ip: IPv4 | IPv6, protocol: int, start: int, end: int) -> None:
     """Decode what an IP header carries: TCP, UDP or ICMP; anything else is payload."""
-    decoder = _DECODERS.get(protocol)
+    decoder = DECODERS.get(protocol)
     if decoder is not None:
         decoder(packet, ip, start, end)
     else:

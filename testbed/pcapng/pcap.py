@@ -28,10 +28,11 @@ class Pcap:
         self.statistics: list[Statistics] = []
         self.section = Section()
         self._source = source
-        head = source.take(24)
         self._order, self._unit = "<", 1
-        if head is None:
+        if source.is_at_end("file header", 24):
             return
+        head = source.buffer[:24]
+        source.at = 24
         self._order, self._unit = MAGICS[head[:4]]
         snaplen, linktype = Struct(self._order + "II").unpack_from(head, 16)
         self.interfaces.append(InterfaceBlock("", linktype=linktype & 0xFFFF, snaplen=snaplen))
@@ -39,14 +40,13 @@ class Pcap:
     def records(self) -> Iterator[Record]:
         """The frames in their order."""
         source, unit = self._source, self._unit
-        unpack = Struct(self._order + "IIII").unpack
-        while self.interfaces and (head := source.take(16)) is not None:
-            seconds, fraction, captured, original = unpack(head)
-            start = source.position - 16
+        unpack = Struct(self._order + "IIII").unpack_from
+        while self.interfaces and not source.is_at_end("frame header", 16):
+            seconds, fraction, captured, original = unpack(source.buffer, source.at)
             if captured > _LONGEST_FRAME:
-                source.refuse(f"a frame of {captured} bytes", f"at most {_LONGEST_FRAME} allowed", start)
-            data = source.take(captured) if captured else b""
-            if data is None:
-                source.breaks_off("frame", start, 16 + captured)
+                source.refuse(f"a frame of {captured} bytes", f"at most {_LONGEST_FRAME} allowed")
+            if source.is_at_end("frame", 16 + captured):
                 return
+            data = source.buffer[source.at + 16 : source.at + 16 + captured]
+            source.at += 16 + captured
             yield Record(0, seconds * 1_000_000_000 + fraction * unit, data, max(original, captured))

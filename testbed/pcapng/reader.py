@@ -36,7 +36,8 @@ class Reader:
             file = Path(file).open("rb")  # noqa: SIM115 - close() closes it
         try:
             self._source = Source(file)
-            magic = self._source.peek(4)
+            self._source.has(24)
+            magic = self._source.buffer[:4]
             self._sections: Sections | pcap.Pcap
             if magic == _PCAPNG:
                 self._sections = Sections(self._source)

@@ -22,7 +22,7 @@ class _Numbers:
     """How a section writes its numbers."""
 
     def __init__(self, order: str) -> None:
-        self.block = Struct(order + "II").unpack
+        self.head = Struct(order + "II").unpack_from
         self.word = Struct(order + "I").unpack_from
         self.interface = Struct(order + "HxxI").unpack_from
         self.packet = Struct(order + "IIIII").unpack_from
@@ -38,9 +38,6 @@ class _Clock(NamedTuple):
     scale: int
     parts: int
     offset_ns: int
-
-    def time_ns(self, high: int, low: int) -> int:
-        return (high << 32 | low) * self.scale // self.parts + self.offset_ns
 
 
 class Sections:
@@ -58,84 +55,74 @@ class Sections:
 
     def records(self) -> Iterator[Record]:
         """The frames in their order."""
-        while (block := self._block()) is not None:
-            kind, body = block
-            if kind == blocks.ENHANCED_PACKET:
-                yield self._packet(body)
-            elif kind == blocks.INTERFACE:
-                self._interface(body)
-            elif kind == blocks.STATISTICS:
-                self._count(body)
-            elif kind == blocks.SIMPLE_PACKET:
-                yield self._simple(body)
-            elif kind == blocks.SECTION:
-                self._open(body)
-
-    def _block(self) -> tuple[int, bytes] | None:
-        """The next block's type and body; None at the end."""
         source = self._source
-        start = source.position
-        head = source.take(8)
-        if head is None:
-            return None
-        kind, length = self._numbers.block(head)
-        behind = 8
-        if kind == blocks.SECTION:  # reads the same in both byte orders
-            taken = source.take(4)
-            if taken is None:
-                self._ends(start, 12)
-                return None
-            order = _ORDERS.get(taken)
-            if order is None:
-                source.refuse(f"byte-order magic {taken.hex()}", "1a2b3c4d or 4d3c2b1a allowed", start + 8)
-            behind = 12
-            self._numbers = _Numbers(order)
-            length = self._numbers.block(head)[1]
-        if not behind + 4 <= length <= _LONGEST_BLOCK or length & 3:
-            source.refuse(
-                f"a block of {length} bytes", f"multiples of 4 from 12 to {_LONGEST_BLOCK} allowed", start
-            )
-        rest = source.take(length - behind)
-        if rest is None:
-            self._ends(start, length)
-            return None
-        again = self._numbers.word(rest, len(rest) - 4)[0]
-        if again != length:
-            source.refuse(
-                f"a block of {length} bytes that ends with the length {again}",
-                "the same twice allowed",
-                start,
-            )
-        return kind, rest[:-4]
+        while len(source.buffer) - source.at >= 12 or not source.is_at_end("block", 12):
+            kind, length = self._numbers.head(source.buffer, source.at)
+            if kind == blocks.SECTION:  # reads the same in both byte orders
+                length = self._order()
+            if not 12 <= length <= _LONGEST_BLOCK or length & 3:
+                source.refuse(f"a block of {length} bytes", f"12 to {_LONGEST_BLOCK}, by fours, allowed")
+            if len(source.buffer) - source.at < length and source.is_at_end("block", length):
+                return
+            start, end = source.at + 8, source.at + length - 4
+            again = self._numbers.word(source.buffer, end)[0]
+            if again != length:
+                source.refuse(f"a block of {length} bytes that ends with the length {again}", "one allowed")
+            record: Record | None
+            if kind == blocks.ENHANCED_PACKET:
+                record = self._packet(source.buffer, start, end)
+            else:
+                record = self._other(kind, source.buffer[start:end])
+            source.at = end + 4
+            if record is not None:
+                yield record
 
-    def _ends(self, start: int, wanted: int) -> None:
-        """The file breaks off in the block of `wanted` bytes that begins at `start`."""
-        self._source.breaks_off("block", start, wanted)
+    def _other(self, kind: int, body: bytes) -> Record | None:
+        """Take note of a block; kinds that we do not know are left out. A simple packet is a frame."""
+        if kind == blocks.SIMPLE_PACKET:
+            return self._simple(body)
+        if kind == blocks.INTERFACE:
+            self._interface(body)
+        elif kind == blocks.STATISTICS:
+            self._count(body)
+        elif kind == blocks.SECTION:
+            self._open(body)
+        return None
 
-    def _options(self, body: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-        end = len(body)
+    def _order(self) -> int:
+        """Take over the byte order of the section that begins here; return its header's length."""
+        source = self._source
+        magic = source.buffer[source.at + 8 : source.at + 12]
+        order = _ORDERS.get(magic)
+        if order is None:
+            source.refuse(f"byte-order magic {magic.hex()}", "1a2b3c4d and 4d3c2b1a allowed")
+        self._numbers = _Numbers(order)
+        length: int = self._numbers.head(source.buffer, source.at)[1]
+        return length
+
+    def _options(self, raw: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
         while at + 4 <= end:
-            code, length = self._numbers.option(body, at)
+            code, length = self._numbers.option(raw, at)
             at += 4
             if code == blocks.END_OF_OPTIONS:
                 return
             if at + length > end:
                 self._source.refuse(f"an option of {length} bytes", f"{end - at} bytes are left in its block")
-            yield code, body[at : at + length]
+            yield code, raw[at : at + length]
             at += length + (-length & 3)
 
-    def _need(self, body: bytes, size: int, what: str) -> None:
-        if len(body) < size:
-            self._source.refuse(f"{what} of {len(body)} bytes", f"at least {size} needed")
+    def _need(self, there: int, size: int, what: str) -> None:
+        if there < size:
+            self._source.refuse(f"{what} of {there} bytes", f"at least {size} needed")
 
     def _open(self, body: bytes) -> None:
-        self._need(body, 12, "a section header")
+        self._need(len(body), 16, "a section header")
         self._clocks = []
         self._first = len(self.interfaces)
         self._sections += 1
         if self._sections > 1:
             return
-        texts = {code: _text(value) for code, value in self._options(body, 12)}
+        texts = {code: _text(value) for code, value in self._options(body, 16, len(body))}
         self.section = Section(
             texts.get(blocks.COMMENT, ""),
             texts.get(blocks.SHB_HARDWARE, ""),
@@ -144,11 +131,11 @@ class Sections:
         )
 
     def _interface(self, body: bytes) -> None:
-        self._need(body, 8, "an interface block")
+        self._need(len(body), 8, "an interface block")
         linktype, snaplen = self._numbers.interface(body)
         name = description = ""
         scale, parts, offset = 1000, 1, 0
-        for code, value in self._options(body, 8):
+        for code, value in self._options(body, 8, len(body)):
             if code == blocks.IF_NAME:
                 name = _text(value)
             elif code == blocks.IF_DESCRIPTION:
@@ -163,34 +150,44 @@ class Sections:
 
     def _clock(self, interface: int) -> _Clock:
         if interface >= len(self._clocks):
-            self._source.refuse(
-                f"interface {interface}", f"{len(self._clocks)} interfaces are described before it"
-            )
+            described = len(self._clocks)
+            self._source.refuse(f"interface {interface}", f"{described} interfaces are described before it")
         return self._clocks[interface]
 
-    def _packet(self, body: bytes) -> Record:
-        self._need(body, 20, "a packet block")
-        interface, high, low, captured, original = self._numbers.packet(body)
-        clock = self._clock(interface)
-        behind = 20 + captured
-        self._need(body, behind, "a packet block")
+    def _packet(self, raw: bytes, start: int, end: int) -> Record:
+        start += 20
+        if start > end:
+            self._need(end - start + 20, 20, "a packet block")
+        interface, high, low, captured, original = self._numbers.packet(raw, start - 20)
+        behind = start + captured
+        if behind > end:
+            self._need(end - start, captured, "a packet block's data")
+        scale, parts, offset = self._clock(interface)
+        record = Record(
+            self._first + interface,
+            (high << 32 | low) * scale // parts + offset,
+            raw[start:behind],
+            original if original > captured else captured,
+        )
+        options = behind + (-captured & 3)
+        if options < end:
+            self._describe(record, raw, options, end)
+        return record
+
+    def _describe(self, record: Record, raw: bytes, start: int, end: int) -> None:
+        """Add what the options of a packet block say."""
         comments: list[str] = []
-        direction = None
-        options_at = behind + (-captured & 3)
-        if options_at < len(body):
-            for code, value in self._options(body, options_at):
-                if code == blocks.COMMENT:
-                    comments.append(_text(value))
-                elif code == blocks.EPB_FLAGS and len(value) == 4:
-                    direction = DIRECTION_OF_FLAG.get(self._numbers.word(value)[0] & 3)
-        return Record(
-            self._first + interface, clock.time_ns(high, low), body[20:behind], max(original, captured),
-            "\n".join(comments) if comments else None, direction,
-        )  # fmt: skip
+        for code, value in self._options(raw, start, end):
+            if code == blocks.COMMENT:
+                comments.append(_text(value))
+            elif code == blocks.EPB_FLAGS and len(value) == 4:
+                record.direction = DIRECTION_OF_FLAG.get(self._numbers.word(value)[0] & 3)
+        if comments:
+            record.comment = "\n".join(comments)
 
     def _simple(self, body: bytes) -> Record:
         """A frame of the first interface, without a time."""
-        self._need(body, 4, "a simple packet block")
+        self._need(len(body), 4, "a simple packet block")
         self._clock(0)
         original = self._numbers.word(body)[0]
         snaplen = self.interfaces[self._first].snaplen
@@ -198,16 +195,15 @@ class Sections:
         return Record(self._first, 0, body[4 : 4 + captured], original)
 
     def _count(self, body: bytes) -> None:
-        self._need(body, 12, "a statistics block")
+        self._need(len(body), 12, "a statistics block")
         interface, high, low = self._numbers.timed(body)
-        clock = self._clock(interface)
-        counts = {
-            code: self._numbers.count(value)[0] for code, value in self._options(body, 12) if len(value) == 8
-        }
+        scale, parts, offset = self._clock(interface)
+        options = self._options(body, 12, len(body))
+        counts = {code: self._numbers.count(value)[0] for code, value in options if len(value) == 8}
         self.statistics.append(
             Statistics(
                 self._first + interface,
-                clock.time_ns(high, low),
+                (high << 32 | low) * scale // parts + offset,
                 counts.get(blocks.ISB_RECEIVED),
                 counts.get(blocks.ISB_DROPPED),
             )

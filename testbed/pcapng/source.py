@@ -1,4 +1,4 @@
-"""A binary file, read in pieces of known size, that may break off in the middle of one."""
+"""A binary file, read in large pieces, that may break off anywhere."""
 
 from __future__ import annotations
 
@@ -6,62 +6,61 @@ from typing import BinaryIO, Final, NoReturn
 
 from testbed.errors import InvalidRecording
 
-_STEP: Final = 1 << 20  # a wrong length must not make us ask for four gigabytes at once
+_PIECE: Final = 1 << 18  # a wrong length must not make us ask for four gigabytes at once
 
 
 class Source:
-    """Bytes from a file, and where they end too early. position: of the next byte, from its start."""
+    """A window on a file: `buffer` from `at` on is what comes next.
 
-    __slots__ = ("_ahead", "file", "name", "position", "truncated")
+    truncated: None, or where and how the file breaks off.
+    """
+
+    __slots__ = ("_base", "_read", "at", "buffer", "file", "name", "truncated")
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.name = str(getattr(file, "name", "the capture"))
-        self.position = 0
+        self.buffer = b""
+        self.at = 0
         self.truncated: str | None = None
-        self._ahead = b""
+        self._base = 0  # where in the file the buffer begins
+        self._read = getattr(file, "read1", file.read)  # of a pipe, what there is
 
-    def peek(self, size: int) -> bytes:
-        """The next bytes, without going on; fewer at the end. Only before the first `take`."""
-        self._ahead = self._gather(size)
-        return self._ahead
+    @property
+    def position(self) -> int:
+        """Of the next byte, from the beginning of the file."""
+        return self._base + self.at
 
-    def take(self, size: int) -> bytes | None:
-        """The next `size` bytes; None at the end of the file, noted as truncated unless it is clean."""
-        piece = self._ahead + self._gather(size - len(self._ahead)) if self._ahead else self._gather(size)
-        self._ahead = b""
-        if len(piece) == size:
-            self.position += size
-            return piece
-        self.position += len(piece)
-        if piece:
-            self.breaks_off("header", self.position - len(piece), size)
-        return None
+    def has(self, size: int) -> bool:
+        """Whether `size` more bytes come; then they are in the buffer, which may have moved."""
+        return len(self.buffer) - self.at >= size or self._fill(size)
 
-    def breaks_off(self, what: str, start: int, wanted: int) -> None:
-        """Note that the file ends in the middle of something that begins at `start`."""
-        self.truncated = (
-            f"{self.name} breaks off in the {what} at byte {start}: "
-            f"{self.position - start} of {wanted} bytes are there"
-        )
+    def is_at_end(self, what: str, size: int) -> bool:
+        """Whether fewer than `size` bytes come; if it is in the middle of something, note that."""
+        if self.has(size):
+            return False
+        there = len(self.buffer) - self.at
+        if there:
+            self.truncated = (
+                f"{self.name} breaks off in the {what} at byte {self.position}: "
+                f"{there} of {size} bytes are there"
+            )
+        return True
 
-    def refuse(self, seen: str, allowed: str, at: int | None = None) -> NoReturn:
+    def refuse(self, seen: str, allowed: str) -> NoReturn:
         """Say what in the file cannot be, and what could."""
-        where = self.position if at is None else at
-        raise InvalidRecording(f"read {self.name}", f"at byte {where}: {seen}", allowed)
+        raise InvalidRecording(f"read {self.name}", f"at byte {self.position}: {seen}", allowed)
 
-    def _gather(self, size: int) -> bytes:
-        if size <= _STEP:
-            piece = self.file.read(size)
-            if len(piece) == size or not piece:
-                return piece
-            pieces, got = [piece], len(piece)
-        else:
-            pieces, got = [], 0
-        while got < size:  # a pipe gives what it has
-            piece = self.file.read(min(_STEP, size - got))
+    def _fill(self, size: int) -> bool:
+        pieces = [self.buffer[self.at :]]
+        there = len(pieces[0])
+        while there < size:
+            piece = self._read(_PIECE)
             if not piece:
                 break
             pieces.append(piece)
-            got += len(piece)
-        return b"".join(pieces)
+            there += len(piece)
+        self._base += self.at
+        self.at = 0
+        self.buffer = b"".join(pieces)
+        return there >= size

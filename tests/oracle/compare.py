@@ -78,11 +78,11 @@ def _fields(packet: Packet, row: Row) -> Iterator[str]:
 
 
 def _is_broken(packet: Packet) -> bool:
-    """Whether a header in it is malformed or cut, or it quotes a packet that is not there as a whole."""
+    """Whether a header, a quoted packet or an ICMP message in it is malformed or cut."""
     return any(
         one.malformed is not None
         or any(layer.name == "truncated" for layer in one.layers)
-        or (one is not packet and one.truncated)
+        or (one.truncated and (one is not packet or one.icmp is not None))
         for one in chain(packet)
     )
 

@@ -68,7 +68,10 @@ _READ: Final[dict[Callable[[str], object], str]] = {
     """,
     eights: "ip.frag_offset ipv6.fraghdr.offset",
     nine_bits: "tcp.flags",
-    verdict: "ip.checksum.status icmp.checksum.status icmpv6.checksum.status udp.checksum.status tcp.checksum.status",
+    verdict: """
+        ip.checksum.status icmp.checksum.status icmpv6.checksum.status
+        udp.checksum.status tcp.checksum.status
+    """,
     ip_address: """
         arp.src.proto_ipv4 arp.dst.proto_ipv4 ip.src ip.dst ipv6.src ipv6.dst icmp.redir_gw
         icmpv6.nd.ns.target_address icmpv6.nd.na.target_address icmpv6.nd.rd.target_address

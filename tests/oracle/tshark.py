@@ -57,8 +57,7 @@ def rows(capture: Path, fields: Sequence[str]) -> Iterator[dict[str, list[str]]]
         command += ["-o", preference]
     for field in fields:
         command += ["-e", field]
-    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": os.fspath(_configuration()), "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     for line in done.stdout.decode().split("\n")[:-1]:
         values = line.split(SEPARATOR)
@@ -66,6 +65,11 @@ def rows(capture: Path, fields: Sequence[str]) -> Iterator[dict[str, list[str]]]
             field: value.split(AGGREGATOR) if value else []
             for field, value in zip(fields, values, strict=True)
         }
+
+
+def environment() -> dict[str, str]:
+    """Variables under which tshark knows no protocol but those that we decode, and no settings."""
+    return {**os.environ, "WIRESHARK_CONFIG_DIR": os.fspath(_configuration()), "LC_ALL": "C.UTF-8"}
 
 
 @cache
