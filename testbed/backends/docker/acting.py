@@ -65,15 +65,15 @@ def mac_of(engine_: Engine, handle: Handle, node: str, network: str) -> str:
 
 
 def describe(state: NodeState) -> str:
-    """Return a state in words: "exited with 137 (SIGKILL), out of memory"."""
+    """Return what a node does, as a verb: "exited with 137 (SIGKILL), out of memory"."""
     if state.status == "missing":
-        return "gone: it has no container"
+        return "is gone: it has no container"
     if state.status == "exited":
         text = f"exited with {state.exit_code}"
         if state.exit_code is not None and state.exit_code > 128:
             text += f" ({_signal_name(state.exit_code - 128)})"
         return text + (", out of memory" if state.out_of_memory else "")
-    return f"{state.status}, {state.health}" if state.health else state.status
+    return f"is {state.status}, {state.health}" if state.health else f"is {state.status}"
 
 
 def _signal_name(number: int) -> str:
@@ -109,11 +109,11 @@ def act(engine_: Engine, verb: str, handle: Handle, node: str, **arguments: str)
         try:
             getattr(engine_.client, verb)(container, **arguments)
         except NotFound as error:
-            raise NodeExited(f"{verb} node {node}", describe(NodeState("missing"))) from error
+            raise NodeExited(f"{verb} node {node}", f"it {describe(NodeState('missing'))}") from error
         except APIError as error:
             seen = state(engine_, handle, node)
             if error.status_code in (409, 500) and not seen.running:
-                raise NodeExited(f"{verb} node {node}", describe(seen)) from error
+                raise NodeExited(f"{verb} node {node}", f"it {describe(seen)}") from error
             raise
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from testbed.backends.base import Handle, Owner
 from testbed.backends.docker import inventory, labels
 from testbed.backends.docker.client import Engine
-from testbed.errors import LabNotFound
+from testbed.errors import LabFailed, LabNotFound
 from testbed.topology import Interface, Node, Topology
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ def attach(engine: Engine, name: str, topology: Topology | None) -> Handle:
                 return handle_of(engine, name, run.run_id, declared, run.nodes)
     strangers = inventory.containers(engine, f"{labels.PROJECT}={name}")
     if strangers and topology is not None:
+        _refuse_other_addresses(engine, name, topology)
         return handle_of(engine, name, f"project-{name}", topology, strangers, project=name)
     if strangers:
         file = strangers[0].labels.get(labels.CONFIG_FILES, "FILE")
@@ -43,6 +44,22 @@ def attach(engine: Engine, name: str, topology: Topology | None) -> Handle:
         f"there are: {', '.join(known) or 'none'}",
         f"Start it: testbed up -d {name}",
     )
+
+
+def _refuse_other_addresses(engine: Engine, project: str, topology: Topology) -> None:
+    """Refuse a file that was read with other variables than the lab was started with."""
+    running = network_names(engine, project)
+    for declared in topology.networks:
+        network = running.get(declared.name)
+        subnets = network.subnets if network else ()
+        for wanted in (declared.subnet, declared.subnet6):
+            if wanted is not None and subnets and wanted not in subnets:
+                seen = ", ".join(map(str, subnets))
+                raise LabFailed(
+                    f"attach to lab {project!r}",
+                    f"the file says {declared.name} is {wanted}, and it runs as {seen}",
+                    "Give the file the variables that the lab was started with, TESTBED_NET first of all",
+                )
 
 
 def handle_of(

@@ -101,7 +101,7 @@ class DockerBackend:
         """Remove what this process started and did not take down (a fork of it started nothing)."""
         for (name, run_id), process in list(self._owned.items()):
             if process == os.getpid():
-                removal.remove_run(self._engine, name, run_id)
+                removal.remove_run(self._engine, name, run_id, workers=1)
 
     def attach(self, name: str, topology: Topology | None = None) -> Handle:
         """Find a lab that is up; see Backend.attach."""
@@ -135,7 +135,7 @@ class DockerBackend:
         if not state.running:
             raise NodeExited(
                 f"open a probe at node {name}",
-                f"the node is {acting.describe(state)}",
+                f"the node {acting.describe(state)}",
                 f"See what it said: testbed logs {name}",
             )
         return self._probes_of(handle).open(name, acting.container_of(handle, name))

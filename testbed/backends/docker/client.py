@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.errors import EngineUnavailable, EnvironmentUnfit, LabFailed
+from testbed.errors import EngineUnavailable, LabFailed
 
 if TYPE_CHECKING:
     from docker.api.client import APIClient
@@ -32,7 +34,8 @@ class Engine:
 
     def __init__(self, timeout: float = 60.0) -> None:
         self._timeout = timeout
-        self._clients = threading.local()
+        self._clients: dict[threading.Thread, APIClient] = {}
+        weakref.finalize(self, _close_all, self._clients)
         self._lock = threading.Lock()
         self._pinned: tuple[str, str] | None = None
         self._version: dict[str, Any] = {}
@@ -55,11 +58,18 @@ class Engine:
 
     @property
     def client(self) -> APIClient:
-        """This thread's connection."""
-        client: APIClient | None = getattr(self._clients, "client", None)
+        """This thread's connection; one whose thread has ended is used again."""
+        this = threading.current_thread()
+        with self._lock:
+            client = self._clients.get(this)
+            if client is None:
+                ended = next((thread for thread in self._clients if not thread.is_alive()), None)
+                client = self._clients.pop(ended) if ended else None
+                if client is not None:
+                    self._clients[this] = client
         if client is None:
             url, api = self._pin()
-            client = self._clients.client = _connect(url, api, self._timeout)
+            client = self._clients[this] = _connect(url, api, self._timeout)
         return client
 
     def environment(self) -> dict[str, str]:
@@ -74,6 +84,11 @@ class Engine:
                 self._version = _ask_version(url, self._timeout)
                 self._pinned = (url, _choose_api(self._version))
             return self._pinned
+
+
+def _close_all(clients: dict[threading.Thread, APIClient]) -> None:
+    for client in clients.values():
+        client.close()
 
 
 @contextlib.contextmanager
@@ -144,6 +159,7 @@ def _ask_version(url: str, timeout: float) -> dict[str, Any]:
 
     client = _connect(url, "1.24", timeout)
     try:
+        _knock(url)
         answer: dict[str, Any] = client.version(api_version=False)
     except (
         requests.exceptions.RequestException,
@@ -161,6 +177,13 @@ def _ask_version(url: str, timeout: float) -> dict[str, Any]:
     return answer
 
 
+def _knock(url: str) -> None:
+    """Raise OSError where nobody listens on a Unix socket: the SDK would leave its own one open."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as attempt:
+            attempt.connect(url.removeprefix("unix://"))
+
+
 def _choose_api(version: dict[str, Any]) -> str:
     """Pick the API version to speak, having refused an engine that is too old."""
     engine_version = str(version.get("Version", ""))
@@ -174,7 +197,7 @@ def _choose_api(version: dict[str, Any]) -> str:
     newest = version_numbers(str(version.get("ApiVersion", "")))
     oldest = version_numbers(str(version.get("MinAPIVersion", "")))
     if not newest:
-        raise EnvironmentUnfit("use the Docker engine", f"what answers is no Docker engine: {version}")
+        raise EngineUnavailable("use the Docker engine", f"what answers is no Docker engine: {version}")
     return ".".join(str(part) for part in max(min(newest, NEWEST_API), oldest))
 
 

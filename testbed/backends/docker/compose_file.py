@@ -17,10 +17,10 @@ from testbed.topology import Topology
 def override(topology: Topology, file: Path, common: Mapping[str, str]) -> str:
     """Return a Compose file, as JSON, that puts our labels on what the topology will create.
 
-    common: the labels of everything. Networks and volumes that are somebody else's
-    (`external`) stay as they are. Compose replaces variables in labels too, so `$` is doubled.
+    common: the labels of everything. Volumes that are somebody else's (`external`) stay as
+    they are; networks are the lab's own, or the file is refused when it is read. Compose
+    replaces variables in labels too, so `$` is doubled.
     """
-    declared = _sections(file)
     whole = topology.to_json()
     services = {
         node.service: {
@@ -33,32 +33,25 @@ def override(topology: Topology, file: Path, common: Mapping[str, str]) -> str:
         }
         for node in topology.nodes
     }
-    networks = {
-        network.name: {"labels": dict(common)}
-        for network in topology.networks
-        if not is_external(declared["networks"].get(network.name))
-    }
+    networks = {network.name: {"labels": dict(common)} for network in topology.networks}
     volumes = {
-        name: {"labels": dict(common)}
-        for name, given in declared["volumes"].items()
-        if not is_external(given)
+        name: {"labels": dict(common)} for name, given in _volumes(file).items() if not _is_external(given)
     }
     document = {"services": services, "networks": networks, "volumes": volumes}
     return json.dumps({key: value for key, value in document.items() if value}).replace("$", "$$")
 
 
-def is_external(given: object) -> bool:
-    """Whether a network or volume of the file was there before, and stays."""
+def _is_external(given: object) -> bool:
+    """Whether a volume of the file was there before, and stays."""
     return isinstance(given, dict) and bool(given.get("external"))
 
 
-def _sections(file: Path) -> dict[str, dict[str, Any]]:
-    """Return the file's networks and volumes. The file was found valid when the topology was read."""
+def _volumes(file: Path) -> dict[str, Any]:
+    """Return the volumes that the file declares. It was found valid when the topology was read."""
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidComposeFile(
             f"read {file}", [Mistake(str(file), str(error), "a readable Compose file")]
         ) from error
-    document = document if isinstance(document, dict) else {}
-    return {key: document.get(key) or {} for key in ("networks", "volumes")}
+    return (document.get("volumes") or {}) if isinstance(document, dict) else {}

@@ -105,7 +105,7 @@ class Probes:
         mine = {**self._labels, labels.ROLE: labels.ROLE_PROBE, labels.NODE: node}
         with engine(f"make a probe at node {node}"):
             try:
-                self._engine.client.create_container_from_config(
+                self._engine.client.create_container_from_config(  # type: ignore[no-untyped-call]
                     _description(container, command, tty, mine), name
                 )
             except APIError as error:

@@ -22,12 +22,19 @@ PAUSE = 0.05
 
 
 def remove_run(
-    engine_: Engine, lab: str, run_id: str, *, progress: Report = ignore, deadline: float = 60.0
+    engine_: Engine,
+    lab: str,
+    run_id: str,
+    *,
+    progress: Report = ignore,
+    deadline: float = 60.0,
+    workers: int = WORKERS,
 ) -> list[str]:
     """Remove everything of one run, until nothing bears its label. Return what was removed.
 
     What is still being created while we look (a start broken off) is found by the next look.
-    deadline: seconds. Raises LabFailed naming what remains.
+    deadline: seconds. workers: 1 where no thread can be started any more, at a process's end.
+    Raises LabFailed naming what remains.
     """
     removed: dict[str, None] = {}
     until = time.monotonic() + deadline
@@ -45,7 +52,7 @@ def remove_run(
                 f"still there after {deadline:.0f} s: {remains}",
                 f"Try: testbed wipe {lab}",
             )
-        gone = remove(engine_, containers, networks, volumes, progress)
+        gone = remove(engine_, containers, networks, volumes, progress, workers)
         removed.update(dict.fromkeys(gone))
         if not gone:
             time.sleep(PAUSE)
@@ -68,6 +75,7 @@ def remove(
     networks: Iterable[inventory.Network] = (),
     volumes: Iterable[str] = (),
     progress: Report = ignore,
+    workers: int = WORKERS,
 ) -> list[str]:
     """Remove these, containers first. Return those that are gone; what is busy is not among them."""
 
@@ -87,15 +95,19 @@ def remove(
     def volume(one: str) -> str:
         return f"volume {one}" if _gone(lambda: engine_.client.remove_volume(one)) else ""
 
-    return [*_each(container, containers), *_each(network, networks), *_each(volume, volumes)]
+    return [
+        *_each(container, containers, workers),
+        *_each(network, networks, workers),
+        *_each(volume, volumes, workers),
+    ]
 
 
-def _each(action: Callable[[T], str], things: Iterable[T]) -> list[str]:
-    """Act on all at once; return what came of it, where something did."""
+def _each(action: Callable[[T], str], things: Iterable[T], workers: int) -> list[str]:
+    """Act on each, several at once; return what came of it, where something did."""
     waiting = list(things)
-    if not waiting:
-        return []
-    with ThreadPoolExecutor(WORKERS) as pool:
+    if min(workers, len(waiting)) <= 1:
+        return [done for done in map(action, waiting) if done]
+    with ThreadPoolExecutor(workers) as pool:
         return [done for done in pool.map(action, waiting) if done]
 
 

@@ -5,11 +5,9 @@ However it ends, there is a lab that works or nothing at all.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +16,24 @@ from tempfile import TemporaryDirectory
 from testbed.backends.base import Handle, NodeState, Owner, Progress, Report
 from testbed.backends.docker import (
     acting,
+    addresses,
     attaching,
     compose_cli,
     compose_file,
     images,
     inventory,
     labels,
+    readiness,
     removal,
 )
 from testbed.backends.docker.client import Engine
 from testbed.backends.owner import DETACHED, Liveness
 from testbed.claims import claim
-from testbed.errors import DeadlinePassed, LabFailed, NodeExited, PrefixInUse, TestbedError, UsageError
+from testbed.errors import LabFailed, NodeExited, PrefixInUse, TestbedError, UsageError
 from testbed.interrupts import shielded
 from testbed.topology import Topology
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-PAUSE = 0.03
-"""Seconds between two looks at nodes that are not ready."""
-
 _OVERLAP = re.compile(r"overlap", re.IGNORECASE)
 _NETWORK_REFUSED = re.compile(r"failed to create network (\S+?):")
 
@@ -76,7 +73,9 @@ class Start:
                 version.result()
             try:
                 self._compose_up(file, until)
-                containers = self._wait_until_ready(until)
+                containers = readiness.wait_until_ready(
+                    self.topology, self._ours, self._exited, self.progress, until
+                )
                 return attaching.handle_of(self.engine, self.name, self.run_id, self.topology, containers)
             except BaseException:
                 with shielded():
@@ -117,24 +116,8 @@ class Start:
                 f"the Compose project {self.project} is in use, by {strangers[0].name}",
                 "Choose another name",
             )
-        self._refuse_taken_addresses()
-
-    def _refuse_taken_addresses(self) -> None:
-        taken = [
-            (subnet, holder)
-            for network in inventory.networks(self.engine)
-            for subnet in network.subnets
-            for holder in [_holder(network)]
-        ]
-        if self.engine.local:
-            taken += [(subnet, f"this machine's route by {device}") for subnet, device in routes()]
-        for network in self.topology.networks:
-            for wanted in (network.subnet, network.subnet6):
-                if wanted is None:
-                    continue
-                for subnet, holder in taken:
-                    if wanted.version == subnet.version and wanted.overlaps(subnet):
-                        raise self._in_use(f"{network.name} wants {wanted}, and {subnet} is held by {holder}")
+        if taken := addresses.taken(self.engine, self.topology):
+            raise self._in_use(taken)
 
     def _in_use(self, seen: str) -> PrefixInUse:
         return PrefixInUse(
@@ -197,7 +180,7 @@ class Start:
             return self._in_use(f"the engine refuses {which}: {outcome.text.splitlines()[-1]}")
         for container in self._ours():
             state = container.node_state
-            if failed(state):
+            if readiness.failed(state):
                 return self._exited(attaching.node_name(container, self.topology), container, state)
         missing = images.missing(self.engine, self.topology)
         if missing:
@@ -217,67 +200,6 @@ class Start:
             f"{labels.ROLE}={labels.ROLE_NODE}",
         )
         return inventory.containers(self.engine, *having)
-
-    def _wait_until_ready(self, until: float) -> list[inventory.Container]:
-        """Look at all nodes until each runs, and is healthy where it can tell, or has done its work.
-
-        Raises NodeExited for one that failed, DeadlinePassed naming those that are not ready.
-        """
-        told: set[str] = set()
-        while True:
-            containers = self._ours()
-            waiting = []
-            for container in containers:
-                node, state = attaching.node_name(container, self.topology), container.node_state
-                if (
-                    state.status in ("exited", "dead") and state.exit_code != 0
-                ) or state.health == "unhealthy":
-                    raise self._exited(node, container, state)
-                if not ready(state):
-                    waiting.append(f"{node} is {acting.describe(state)}")
-                elif node not in told:
-                    told.add(node)
-                    self.progress(Progress("node", node, state.health or state.status))
-            absent = {node.name for node in self.topology.nodes} - {
-                attaching.node_name(container, self.topology) for container in containers
-            }
-            if not waiting and not absent:
-                return containers
-            if time.monotonic() > until:
-                seen = ", ".join([*waiting, *(f"{node} is not there" for node in sorted(absent))])
-                raise DeadlinePassed(f"start lab {self.name!r}", f"after {self.deadline:.0f} s {seen}")
-            time.sleep(PAUSE)
-
-
-def ready(state: NodeState) -> bool:
-    """Whether a node is as far as it will come: up and healthy, or ended with 0."""
-    if state.status == "running":
-        return state.health in (None, "healthy")
-    return state.status == "exited" and state.exit_code == 0
-
-
-def failed(state: NodeState) -> bool:
-    """Whether a node will not come up any more."""
-    return (state.status in ("exited", "dead") and state.exit_code != 0) or state.health == "unhealthy"
-
-
-def routes() -> Iterator[tuple[ipaddress.IPv4Network, str]]:
-    """Yield this machine's IPv4 routes and their devices, the default route not among them."""
-    try:
-        lines = Path("/proc/net/route").read_text(encoding="ascii").splitlines()[1:]
-    except FileNotFoundError:
-        return
-    for line in lines:
-        device, destination, _, flags, _, _, _, mask, *_ = line.split()
-        prefix = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
-        if int(flags, 16) & 1 and prefix:
-            address = ipaddress.IPv4Address(bytes.fromhex(destination)[::-1])
-            yield ipaddress.IPv4Network((address, prefix)), device
-
-
-def _holder(network: inventory.Network) -> str:
-    lab = network.labels.get(labels.LAB)
-    return f"network {network.declared} of lab {lab!r}" if lab else f"the network {network.name}"
 
 
 def _whose(run: inventory.Run) -> str:
