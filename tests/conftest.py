@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.engine_view import why_no_engine
+
 pytest_plugins = ["pytester"]
 
 HERE = Path(__file__).parent
@@ -27,3 +29,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped, which in CI it must not be: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Skip, with the reason, where no engine answers: for what does not ask for a lab of the plugin's."""
+    if reason := why_no_engine():
+        pytest.skip(f"needs a Docker engine: {reason}")

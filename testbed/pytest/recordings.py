@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.checks import Verdict
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, UsageError
 from testbed.report import ladder_text
 from testbed.report.build import ladder_of
 from testbed.report.folding import folded
@@ -41,13 +41,18 @@ class Recordings:
         self._test = test
         self._folder = folder
         self._taken: list[Taken] = []
+        self._under_way = ""
 
     @contextmanager
     def taking(self, lab: Lab, title: str = "") -> Iterator[Recording]:
-        """Record what happens on the lab in the block."""
+        """Record what happens on the lab in the block; UsageError while another one is under way."""
+        title = title or self._test
+        if self._under_way:
+            raise UsageError(f"record {title!r}", f"{self._under_way!r} is being recorded", "end that first")
         with ExitStack() as stack:
-            title = title or self._test
             recording = stack.enter_context(lab.record(title))
+            self._under_way = title
+            stack.callback(setattr, self, "_under_way", "")
             self._taken.append(Taken(title, lab.name, recording, stack.close))
             yield recording
 
