@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Generator
+from contextlib import closing
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from testbed import pcapng
 from testbed.errors import UsageError
 from testbed.evidence import LOOPBACK
-from testbed.evidence.store import storage
+from testbed.interrupts import shielded
 from testbed.recorder import Recorder
 from testbed.version import package_version
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testbed.lab import Lab
     from testbed.slices import RawFrame
 
@@ -68,8 +68,8 @@ def vantages_of(lab: Lab, wanted: Collection[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def frames_at(lab: Lab, vantages: Collection[str], seconds: float | None) -> Iterator[RawFrame | None]:
-    """Yield the frames of some vantage points as they come, and None whenever none has come for a while.
+def frames_at(lab: Lab, vantages: Collection[str], seconds: float | None) -> Generator[RawFrame | None]:
+    """Yield the frames of some vantage points as they come; None at the beginning, and when none has come.
 
     seconds: how long; None: until the reader has had enough.
     """
@@ -80,38 +80,51 @@ def frames_at(lab: Lab, vantages: Collection[str], seconds: float | None) -> Ite
     recorder.start(keep=False)
     until = None if seconds is None else time.monotonic() + seconds
     try:
+        yield None
         while until is None or time.monotonic() < until:
             try:
                 yield coming.get(timeout=FLUSH)
             except queue.Empty:
                 yield None
     finally:
-        end()
-        recorder.stop()
+        with shielded():
+            end()
+            recorder.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a recording ends by itself: after so many frames, or so many seconds; None: never."""
+
+    frames: int | None = None
+    seconds: float | None = None
 
 
 def capture(
-    lab: Lab, vantages: Collection[str], file: IO[bytes], path: Path, most: int | None, seconds: float | None
+    lab: Lab, vantages: Collection[str], file: IO[bytes], limits: Limits, ready: Callable[[], object]
 ) -> int:
-    """Write frames as they come, until Ctrl-C, or so many, or so long; return how many were written.
+    """Write frames as they come, until Ctrl-C or a limit; return how many were written.
 
-    Raises StorageFull; what was written before stays. A pipe whose reader has gone is an end too.
+    ready: is called once frames are recorded. A pipe whose reader has gone is an end too. Raises
+    StorageFull; what was written before stays.
     """
     count = 0
-    with storage(path):
+    try:
         stream = Stream(file, vantages)
-        try:
-            for frame in frames_at(lab, vantages, seconds):
+        with closing(frames_at(lab, vantages, limits.seconds)) as coming:
+            next(coming)
+            ready()
+            for frame in coming:
                 if frame is None:
                     stream.flush()
                     continue
                 stream.write(frame)
                 count += 1
-                if count == most:
+                if count == limits.frames:
                     break
-        except KeyboardInterrupt:
-            pass  # it is how a capture ends
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
-        stream.flush()
+    except KeyboardInterrupt:
+        pass  # it is how a capture ends
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+    file.flush()
     return count

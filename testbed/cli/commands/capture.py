@@ -42,8 +42,12 @@ def command(
     NODE:lo its loopback; without any, all networks of all nodes. Ctrl-C ends it.
     """
     from testbed.cli.labs import attach
-    from testbed.cli.live import capture, vantages_of
+    from testbed.cli.live import Limits, capture, vantages_of
     from testbed.errors import UsageError
+    from testbed.evidence.store import storage
+
+    def ready() -> None:
+        click.echo(f"recording {', '.join(vantages)}; Ctrl-C ends it", err=True)
 
     if target == "-" and sys.stdout.isatty():
         raise UsageError(
@@ -54,6 +58,6 @@ def command(
         vantages = vantages_of(lab, places)
         lab.open(*dict.fromkeys(one.partition(":")[0] for one in vantages))
         out: IO[bytes] = sys.stdout.buffer if target == "-" else stack.enter_context(Path(target).open("wb"))
-        click.echo(f"recording {', '.join(vantages)}; Ctrl-C ends it", err=True)
-        count = capture(lab, vantages, out, Path(target), most, seconds)
+        with storage(Path(target)):
+            count = capture(lab, vantages, out, Limits(most, seconds), ready)
     click.echo(f"{count} frames in {'the pipe' if target == '-' else target}", err=True)

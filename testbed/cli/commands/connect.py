@@ -29,4 +29,4 @@ def command(node: str, own: bool, name: str | None, file: str | None, backend: s
         node = running(lab, node)
         if own:
             return lab.backend.terminal(lab.handle, node, ["sh"])
-        return lab.backend.probe_terminal(lab.handle, node, ["bash", "--norc"])
+        return lab.backend.probe_terminal(lab.handle, node, ["env", f"PS1={node}# ", "bash", "--norc"])
