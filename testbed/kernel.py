@@ -142,7 +142,7 @@ class Kernel(Remote):
         )
 
     def add_route(self, destination: str, via: str | IPAddress) -> None:
-        """Send packets for a network (`172.16.30.0/24`, `default`) to a neighbour; replaces what was there."""
+        """Send packets for a network (`172.16.30.0/24`, `default`) to a neighbour; replaces a route."""
         before = self.run(["ip", "route", "show", "exact", destination], check=True).text.partition("\n")[0]
         back = ["replace", *before.split()] if before else ["delete", destination]
         self._change(["ip", "route", "replace", destination, "via", str(via)], ["ip", "route", *back])

@@ -116,7 +116,7 @@ class Remote:
             self._undo.callback(callback)
 
     def undo_when_dead(self, operation: str, /, **arguments: Any) -> int:
-        """Have the probe do an operation when it ends, unless `agent.forget_undo`; return its number there."""
+        """Have the probe do an operation when it ends, but for `agent.forget_undo`; return its number."""
         number: int = self.call("agent.undo_when_dead", name=operation, arguments=arguments)
         return number
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
-from testbed.errors import ProbeDied
+from testbed.errors import ProbeDied, TestbedError
 from testbed.node import LOOPBACK, Node
 from testbed.probe.marks import ETHERTYPE_BYTES, read_mark
 from testbed.probe.wire import CHECKSUM_PENDING, OUTGOING, unpack
@@ -71,7 +71,7 @@ class Tap:
             return
         try:
             self.node.call("sampler.stop")
-            self.node.call("capture.stop")
+            self.node.call("capture.stop", within=30.0)
         except ProbeDied as error:
             self._failures.append(str(error))
         finally:
@@ -133,12 +133,14 @@ class Tap:
         if phase == "begin":
             self._look("begin")
         answer = self.node.call(
-            "capture.mark", run=self._run_id, number=number, phase=phase,
+            "capture.mark", within=30.0, run=self._run_id, number=number, phase=phase,
             node=self.node.name, networks=self._networks,
         )  # fmt: skip
         self._missing.update(answer["missing"])
-        self._dropped[phase] = answer["dropped"]
-        if phase == "end":
+        self._dropped["end"] = answer["dropped"]
+        if phase == "begin":
+            self._dropped["begin"] = answer["dropped"]
+        else:
             self._look("end")
 
     def _look(self, phase: Phase) -> None:
@@ -150,7 +152,7 @@ class Tap:
         """Mark, or make a hole of what prevents it."""
         try:
             self.mark(number, phase)
-        except (ProbeDied, OSError) as error:
+        except (TestbedError, OSError) as error:
             self._failures.append(str(error))
 
     @property

@@ -11,7 +11,8 @@ sockets       TCP and UDP sockets that live on the node
 held          one of them, which several threads may use
 opening       how they are made: names, options
 tcpinfo       the kernel's account of a connection
-capture       every frame of every interface, with the kernel's timestamps
+capture       every frame of every interface, streamed
+packetsocket  the socket that hears them, and its timestamps
 marks         marker frames: the positive control of a recording
 sampler       the kernel's sockets, neighbours, routes and counters, over time
 system        those tables at a moment; counters; settings

@@ -122,7 +122,7 @@ class Agent:
         else:
             self.send(("reply", number, True, value))
         if name.startswith("sockets.") and (sampler := self.made("sampler")) is not None:
-            sampler.poke()  # a request may have changed a socket's state
+            sampler.look_now()  # a request may have changed a socket's state
 
     def loop(self) -> None:
         """Serve until the other end closes the channel, then undo what was set on the node."""

@@ -1,19 +1,8 @@
-"""Every frame of every interface of the namespace, with the kernel's own timestamps.
+"""Every frame of every interface of the namespace, as batches on the channel.
 
-One AF_PACKET socket, bound to no interface, so interfaces that appear later are seen from
-their first frame on. Timestamps are the kernel's (SO_TIMESTAMPNS, CLOCK_REALTIME): a frame
-that is sent is stamped before the driver gets it, one that arrives when the driver hands
-it over; so on one machine the sender's time is never later than the receiver's
-(tests/backends/test_node_capture.py looks at every frame of a transfer). Frames are
-delivered in the order in which the kernel worked on them, which under load is not
-strictly that of their timestamps: who wants order sorts.
-
-On loopback a packet passes twice; the copy that arrives is kept. Its transport checksum
-is never filled in, which the flag CHECKSUM_PENDING says. VLAN tags, which the kernel
-strips off, are put back. No interface is set to promiscuous mode: a veth hands over
-every frame on its wire anyway.
-
-Sources: packet(7), linux/if_packet.h, Documentation/networking/timestamping.rst.
+One socket hears all interfaces (`packetsocket`); a thread empties it and hands the frames over some
+milliseconds later. Marker frames bound a recording: once an interface shows the marker that it was
+sent, all frames before it are in hand.
 """
 
 from __future__ import annotations
@@ -24,34 +13,26 @@ import select
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import offload, routing
 from .marks import ETHERTYPE_BYTES, Mark, read_mark
-from .wire import CHECKSUM_PENDING, HEADER, OUTGOING
+from .packetsocket import RECEIVE_BUFFER, open_capture, receive
+from .wire import HEADER, OUTGOING
 
 if TYPE_CHECKING:
     from .agent import Agent
 
-RECEIVE_BUFFER = 64 * 1024 * 1024
 # Frames are gathered for this long, in seconds, before they are handed over, but for a marker.
 GATHER = 0.004
 # Bytes after which a batch is sent even while more frames wait.
 BATCH = 256 * 1024
-# Seconds that a marker may take on an interface that is up and has a carrier.
-MARK_DEADLINE = 2.0
+# Seconds that a marker may take, on an interface that is up and has a carrier, once all frames that
+# were waiting have been handed over; and seconds that this may take.
+MARK_DEADLINE, BACKLOG_DEADLINE = 0.5, 30.0
 
-_ALL = 0x0003  # ETH_P_ALL
-_SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
-_SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA = 263, 6, 8
-_AUXILIARY = struct.Struct("=IIIHHHH")
-_TIME = struct.Struct("=qq")
-_STATUS_CHECKSUM_PENDING, _STATUS_VLAN, _STATUS_VLAN_TYPE = 1 << 3, 1 << 4, 1 << 6
-_PKTTYPE_OUTGOING = 4
-_LOOPBACK = 772  # ARPHRD_LOOPBACK
-_FRAME_LIMIT = 256 * 1024
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
 
 Event = Callable[[str, Any], None]
 
@@ -60,7 +41,7 @@ class Capture:
     """The operations `capture.*`; frames leave as events "frames", interfaces as "interface"."""
 
     def __init__(self, agent: Agent) -> None:
-        self._event = agent.event
+        self._agent = agent
         self._running: Running | None = None
         self._lock = threading.Lock()
         self._offloads: dict[str, dict[str, int]] = {}
@@ -77,7 +58,7 @@ class Capture:
         with self._lock:
             if self._running is not None:
                 raise ValueError("it is being recorded already")
-            running = Running(self._event, receive_buffer)
+            running = Running(self._agent.event, self._frames_came, receive_buffer)
             interfaces = list_interfaces()
             for row in interfaces:
                 if not row["loopback"]:
@@ -85,6 +66,12 @@ class Capture:
             self._running = running
             running.start()
         return {"interfaces": interfaces, "receive_buffer": running.receive_buffer}
+
+    def _frames_came(self) -> None:
+        """Have the sockets looked at: frames change their states."""
+        sampler = self._agent.made("sampler")
+        if sampler is not None:
+            sampler.look_soon()
 
     def op_stop(self) -> dict[str, int]:
         """Hand over the last frames and stop; return the counts of `op_statistics`."""
@@ -131,8 +118,9 @@ def list_interfaces() -> list[dict[str, Any]]:
 class Running:
     """A recording under way: the socket, and the thread that empties it."""
 
-    def __init__(self, event: Event, receive_buffer: int) -> None:
+    def __init__(self, event: Event, frames_came: Callable[[], None], receive_buffer: int) -> None:
         self._event = event
+        self._frames_came = frames_came
         self._socket = open_capture(receive_buffer)
         # Kept open: to close a packet socket takes the kernel some 15 ms (synchronize_net).
         self._sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -143,6 +131,7 @@ class Running:
         self._stopping = False
         self._arrived = threading.Condition()
         self._marks: dict[tuple[str, int, str], int] = {}
+        self._drained = 0
         self._counts = {"received": 0, "dropped": 0}
         self._counting = threading.Lock()
         self._failure: BaseException | None = None
@@ -190,16 +179,26 @@ class Running:
                 expected.add(name)
             else:
                 missing[name] = "no carrier"
-        self._hurry.set()
+        self._await_marks({(*key, name) for name in expected})
         with self._arrived:
-            self._arrived.wait_for(
-                lambda: self._failure or all((*key, name) in self._marks for name in expected), MARK_DEADLINE
-            )
             seen = {name: self._marks.pop((*key, name)) for name in marks if (*key, name) in self._marks}
         if self._failure:
             raise self._failure
         missing.update(dict.fromkeys(expected - seen.keys(), "the marker did not come"))
         return seen, {name: why for name, why in missing.items() if name not in seen}
+
+    def _await_marks(self, expected: set[tuple[str, int, str]]) -> None:
+        """Wait until these have come, or will not: the socket was empty, and more time has passed."""
+        drained = self._drained
+        self._hurry.set()
+        os.eventfd_write(self._wake, 1)
+
+        def arrived() -> bool:
+            return self._failure is not None or expected <= self._marks.keys()
+
+        with self._arrived:
+            self._arrived.wait_for(lambda: arrived() or self._drained > drained, BACKLOG_DEADLINE)
+            self._arrived.wait_for(arrived, MARK_DEADLINE)
 
     def _work(self) -> None:
         """Gather frames for a while, hand them over, again; the thread's body."""
@@ -211,6 +210,8 @@ class Running:
                 poller.poll()
                 self._hurry.wait(GATHER)
                 self._hurry.clear()
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(self._wake)
                 self._empty()
             self._empty()
         except BaseException as error:
@@ -236,64 +237,17 @@ class Running:
                 if mark is not None:
                     marks[mark.run, mark.number, name] = time_ns
             if len(batch) >= BATCH:
-                self._event("frames", bytes(batch))
-                batch.clear()
+                self._hand_over(batch, marks, drained=False)
+        self._hand_over(batch, marks, drained=True)
+
+    def _hand_over(self, batch: bytearray, marks: dict[tuple[str, int, str], int], drained: bool) -> None:
+        """Send a batch, then tell of the markers in it: who waits for one has all that came before."""
         if batch:
             self._event("frames", bytes(batch))
-        if marks:
-            with self._arrived:
-                self._marks.update(marks)
-                self._arrived.notify_all()
-
-
-def open_capture(receive_buffer: int) -> socket.socket:
-    """Open the socket that hears everything.
-
-    receive_buffer: bytes. Where we may not exceed the machine's limit (net.core.rmem_max), that is it.
-    """
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
-    try:
-        sock.setblocking(False)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, receive_buffer)
-        except PermissionError:  # it asks for CAP_NET_ADMIN in the first user namespace
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def receive(sock: socket.socket) -> Iterator[tuple[str, int, int, int, bytes]]:
-    """Yield (interface, time_ns, flags, original length, frame) of what waits in the socket."""
-    buffer = bytearray(_FRAME_LIMIT)
-    view = memoryview(buffer)
-    space = socket.CMSG_SPACE(_AUXILIARY.size) + socket.CMSG_SPACE(_TIME.size)
-    while True:
-        try:
-            length, ancillary, _, address = sock.recvmsg_into([buffer], space, socket.MSG_TRUNC)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno == 100:  # ENETDOWN: an interface went down; it is told once, the rest goes on
-                continue
-            raise
-        if address[3] == _LOOPBACK and address[2] == _PKTTYPE_OUTGOING:
-            continue
-        time_ns, flags, tag = 0, OUTGOING if address[2] == _PKTTYPE_OUTGOING else 0, b""
-        for level, kind, data in ancillary:
-            if level == _SOL_PACKET:
-                status, _, _, _, _, tci, tpid = _AUXILIARY.unpack(data)
-                if status & _STATUS_CHECKSUM_PENDING:
-                    flags |= CHECKSUM_PENDING
-                if status & _STATUS_VLAN:
-                    tag = struct.pack("!HH", tpid if status & _STATUS_VLAN_TYPE else 0x8100, tci)
-            elif kind == _SO_TIMESTAMPNS:
-                seconds, nanoseconds = _TIME.unpack(data)
-                time_ns = seconds * 1_000_000_000 + nanoseconds
-        frame = bytes(view[: min(length, _FRAME_LIMIT)])
-        if tag:
-            frame, length = frame[:12] + tag + frame[12:], length + 4
-        yield address[0], time_ns or time.time_ns(), flags, length, frame
+            self._frames_came()
+            batch.clear()
+        with self._arrived:
+            self._marks.update(marks)
+            self._drained += drained
+            self._arrived.notify_all()
+        marks.clear()

@@ -1,10 +1,11 @@
 """The kernel's TCP sockets and neighbour table over time, and its tables at a moment.
 
-Sockets are polled by sock_diag: a change is told as soon as it is seen, what stays the same is not
-told again. How often: every 10 ms while something changes, every 25 ms in quiet; in between
-whenever a program's request changed a socket here, and as often as somebody waits for a
-state. Neighbours, interfaces, addresses and routes are told as the kernel announces them
-(rtnetlink); neighbours are polled too, for the kernel announces neither INCOMPLETE nor DELAY.
+Sockets are polled by sock_diag: a change is told as soon as it is seen, what stays the same is
+not told again. How often: every 10 ms while frames pass or something changes; at once when a
+request has changed a socket here; as often as somebody waits for a state; else every 100 ms,
+for what only a timer or the node's own program changes. Neighbours, interfaces, addresses and
+routes are told as the kernel announces them (rtnetlink); neighbours are polled too, for the
+kernel announces neither INCOMPLETE nor DELAY.
 
 Times are CLOCK_REALTIME in ns, taken after the kernel answered: the state was so at that
 time or just before it.
@@ -28,9 +29,9 @@ from .system import read_counters, read_settings
 if TYPE_CHECKING:
     from .agent import Agent
 
-EVERY, QUIET_EVERY = 0.010, 0.025
+EVERY, QUIET_EVERY = 0.010, 0.100
 # Seconds without a change after which it is quiet.
-QUIET_AFTER = 0.5
+QUIET_AFTER = 0.3
 _MONITOR_BUFFER = 4 * 1024 * 1024
 _GROUPS = (
     routing.GROUP_LINK
@@ -66,6 +67,7 @@ class Sampler:
         self._neighbours: dict[tuple[int, str], dict[str, Any]] = {}
         self._names: dict[int, str] = {}
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
+        self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -102,7 +104,7 @@ class Sampler:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._stopping = True
-            self.poke()
+            self.look_now()
             thread.join()
             self._sockets.forget()
 
@@ -128,20 +130,28 @@ class Sampler:
         finally:
             asking.close()
 
-    def poke(self) -> None:
-        """Take a sample now: something has changed."""
+    def look_now(self) -> None:
+        """Take a sample at once: something has changed."""
+        self._urgent.set()
+        self.look_soon()
+
+    def look_soon(self) -> None:
+        """Take a sample, 10 ms after the last one at the earliest: something may have changed."""
         os.eventfd_write(self._wake, 1)
 
     def _work(self, monitor: Netlink, asking: Netlink) -> None:
         poller = select.poll()
         poller.register(monitor.socket, select.POLLIN)
         poller.register(self._wake, select.POLLIN)
-        changed = time.monotonic()
+        looked = changed = time.monotonic()
         try:
             while not self._stopping:
                 quiet = time.monotonic() - changed > QUIET_AFTER
                 if poller.poll((QUIET_EVERY if quiet else EVERY) * 1000):
                     self._clear_wake()
+                    self._urgent.wait(max(0.0, looked + EVERY - time.monotonic()))
+                self._urgent.clear()
+                looked = time.monotonic()
                 told = self._announced(monitor)
                 told += self._polled_neighbours(monitor, asking)
                 if told:
