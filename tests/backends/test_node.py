@@ -156,7 +156,8 @@ def test_neighbours_are_forgotten_and_learned(lab: Lab) -> None:
     """The neighbour table is empty after forgetting, and holds the gateway after talking."""
     lab.client.tcp_echo(lab.server, b"x")
     assert lab.client.forget_neighbours() >= 1
-    until(lambda: lab.client.forget_neighbours() == 0)  # the end of that conversation may be under way
+    # The end of that conversation may still be under way.
+    until(lambda: lab.client.forget_neighbours() == 0, "the client talks to nobody")
     assert lab.client.neighbours() == []
     lab.client.tcp_echo(lab.server, b"x")
     (row,) = lab.client.neighbours()
