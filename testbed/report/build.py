@@ -14,7 +14,6 @@ from testbed.report.lines import OUTSIDE, Line, lines
 from testbed.report.losses import Losses
 from testbed.report.notes import notes
 from testbed.report.numbering import Numbering, Numbers
-from testbed.report.words import words
 from testbed.text import clean
 
 _RANK = {Heading: 0, Note: 1, Arrow: 2}
@@ -144,7 +143,6 @@ class _Drawn:
             source=self._at[self._source(hop)],
             targets=tuple(sorted(self._at[name] for name in reached if name in self._at)),
             network=hop.place,
-            words=words(hop.frame, numbers),
             frames=hop.frames,
             journey=journey,
             numbers=numbers,

@@ -117,7 +117,7 @@ def _kind(row: Row) -> str | None:
         return ""
     tcp = row.frames[0].packet.tcp
     if tcp is None:
-        return row.words.protocol
+        return row.protocol
     return "TCP opening and closing" if tcp.syn or tcp.fin or tcp.rst else "TCP"
 
 
@@ -131,7 +131,7 @@ def _shortened(run: Sequence[Row]) -> list[Row]:
 def _told(arrows: Sequence[Arrow]) -> str:
     """`… 712 more segments, 1031168 bytes of data`: a packet that crossed a router counts once."""
     packets = {arrow.journey: arrow for arrow in arrows}
-    noun = "segment" if all(arrow.words.protocol == "TCP" for arrow in arrows) else "packet"
+    noun = "segment" if all(arrow.protocol == "TCP" for arrow in arrows) else "packet"
     size = sum(arrow.numbers.length for arrow in packets.values() if arrow.numbers)
     text = f"… {len(packets)} more {noun}{'s' if len(packets) != 1 else ''}"
     if size:

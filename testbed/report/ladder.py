@@ -12,7 +12,7 @@ from typing import Literal
 from testbed.evidence import Citation, Frame
 from testbed.report.lines import Line
 from testbed.report.numbering import Numbers
-from testbed.report.words import Words
+from testbed.report.words import Words, protocol, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,6 @@ class Arrow:
     source: int
     targets: tuple[int, ...]
     network: str
-    words: Words
     frames: tuple[Frame, ...]
     journey: int
     numbers: Numbers | None = None
@@ -47,6 +46,16 @@ class Arrow:
     lost: Loss | None = None
     cited_by: tuple[str, ...] = ()
     cited_frames: tuple[int, ...] = ()
+
+    @property
+    def protocol(self) -> str:
+        """`ARP`, `TCP`, `UDP`, `ICMP`, `ICMPv6`, `IP` or `Ethernet`."""
+        return protocol(self.frames[0])
+
+    @property
+    def words(self) -> Words:
+        """Its label. Made when asked for: most arrows of a long ladder are never drawn."""
+        return words(self.frames[0], self.numbers)
 
     @property
     def number(self) -> int:

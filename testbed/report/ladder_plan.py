@@ -7,11 +7,11 @@ from typing import Final
 
 from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note
 
-TIME: Final = 92
-FRAME: Final = 140
-LEFT: Final = 282
-RIGHT: Final = 130
-PITCH: Final = 290
+TIME: Final = 80
+FRAME: Final = 124
+LEFT: Final = 260
+RIGHT: Final = 126
+PITCH: Final = 280
 LEGS: Final = 96
 """Between the two lines of one node."""
 HEAD: Final = 62
@@ -31,14 +31,14 @@ class Plan:
     height: float
 
 
-def plan(ladder: Ladder) -> Plan:
-    """Place every line and row."""
+def plan(ladder: Ladder, top: float = HEAD) -> Plan:
+    """Place every line and row. top: where the first row begins."""
     x: list[float] = []
     for at, line in enumerate(ladder.lines):
         same = at > 0 and ladder.lines[at - 1].node == line.node
         x.append(x[-1] + (LEGS if same else PITCH) if x else float(LEFT))
     y: list[float] = []
-    below = float(HEAD)
+    below = top
     for row in ladder.rows:
         y.append(below)
         below += _HEIGHT[type(row)] + (_TALLER if isinstance(row, Arrow) and _beneath(row) else 0)
@@ -46,4 +46,5 @@ def plan(ladder: Ladder) -> Plan:
 
 
 def _beneath(arrow: Arrow) -> bool:
-    return bool(arrow.words.raw or arrow.words.data or arrow.lost)
+    words = arrow.words
+    return bool(words.raw or words.data or arrow.lost)

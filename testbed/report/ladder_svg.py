@@ -18,7 +18,7 @@ from testbed.report.markup import Markup, element
 
 def render(ladder: Ladder, *, alone: bool = True, key: str = "ladder") -> str:
     """Draw a ladder. alone: a document of its own, else a part of an HTML page; key: unique in that page."""
-    placed = plan(ladder)
+    placed = plan(ladder) if alone else plan(ladder, top=4)
     drawing = _Drawing(ladder, placed, live=not alone)
     title, told = f"Ladder of {ladder.title}", _told(ladder)
     parts = [*drawing.lifelines(), *drawing.bands(), *drawing.ways_through(), *drawing.rows()]
@@ -154,6 +154,7 @@ class _Drawing:
         cites = f"{note.citation.kind[0]}{note.citation.number}" if note.citation else None
         return element(
             "g",
+            *([self._hit(18)] if self._live else []),
             self._time(note, 13),
             *([svg.text(FRAME, 13, cites, "faint small", "end")] if cites else []),
             *([_pin(9)] if note.cited_by else []),
@@ -179,13 +180,17 @@ class _Drawing:
             parts.append(svg.text(middle, 43, f"lost: {arrow.lost.why}", "why small", anchor))
         elif beneath:
             parts.append(svg.text(middle, 43, beneath, "faint small", anchor))
-        kinds = [f"r a p-{_protocol(words.protocol)}"]
+        kinds = [f"r a p-{protocol(arrow)}"]
         kinds += ["cited"] if arrow.cited_by else []
         kinds += ["lost"] if arrow.lost else []
         said = self._said(arrow)
         live = self._hot(arrow, said, first) if self._live else {}
-        title = [] if self._live else [element("title", said)]
-        return element("g", *title, *parts, class_=" ".join(kinds), transform=place, **live)
+        lead = self._hit(46) if self._live else element("title", said)
+        return element("g", lead, *parts, class_=" ".join(kinds), transform=place, **live)
+
+    def _hit(self, height: float) -> Markup:
+        """What of a row a pointer can hit: all of it."""
+        return element("rect", width=self._plan.width, height=height, class_="hit")
 
     def _hot(self, arrow: Arrow, said: str, first: bool) -> dict[str, object]:
         """What the script and a screen reader need; one arrow is reached by Tab, the others from it."""
@@ -206,8 +211,9 @@ class _Drawing:
         lost = f"; lost: {arrow.lost.why}" if arrow.lost else ""
         cited = f"; cited by {', '.join(arrow.cited_by)}" if arrow.cited_by else ""
         way = f"{lines[arrow.source].node} to {ends} on {arrow.network}"
-        raw = f" ({arrow.words.raw})" if arrow.words.raw else ""
-        return f"Frame {arrow.number}, {seconds(arrow.time_ns)} s, {way}: {arrow.words}{raw}{lost}{cited}"
+        words = arrow.words
+        raw = f" ({words.raw})" if words.raw else ""
+        return f"Frame {arrow.number}, {seconds(arrow.time_ns)} s, {way}: {words}{raw}{lost}{cited}"
 
     def _stroke(self, arrow: Arrow, start: float, end: float) -> list[Markup]:
         """The line of an arrow, its head, a dot where a broadcast arrives, a cross where it was lost."""
@@ -247,6 +253,7 @@ def _beside(network: str, legs: int) -> str:
     return network if legs == 1 or len(network) <= 14 else f"{network[:13]}…"
 
 
-def _protocol(name: str) -> str:
+def protocol(arrow: Arrow) -> str:
+    """The class of an arrow's protocol: `arp`, `tcp`, `udp`, `icmp` or `other`."""
     known = {"ARP": "arp", "TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "ICMPv6": "icmp"}
-    return known.get(name, "other")
+    return known.get(arrow.protocol, "other")

@@ -154,7 +154,8 @@ class _Grid:
 
     def _label(self, arrow: Arrow, room: int) -> str:
         """The words, with the header's own numbers behind: always a SYN's, others' where there is room."""
-        text, raw = str(arrow.words), arrow.words.raw
+        words = arrow.words
+        text, raw = str(words), words.raw
         whole = f"{text} ({raw})" if raw else text
         tcp = arrow.frames[0].packet.tcp
         return whole if columns(whole) <= room or (tcp is not None and tcp.syn) else text

@@ -9,9 +9,13 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is markup already; templates take it as it is."""
 
     __slots__ = ()
+
+    def __html__(self) -> str:
+        """Tell a template engine that nothing is left to escape."""
+        return str(self)
 
 
 def safe(text: str) -> str:

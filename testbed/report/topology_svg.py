@@ -19,9 +19,9 @@ _MOST: Final = 8
 """Hosts that are drawn on one network; the others are counted."""
 
 
-def render(topology: Topology, *, alone: bool = True) -> str:
-    """Draw a lab. alone: a document of its own, else a part of an HTML page."""
-    return _Plan(topology).drawn(alone)
+def render(topology: Topology, *, alone: bool = True, key: str = "topology") -> str:
+    """Draw a lab. alone: a document of its own, else a part of an HTML page; key: unique in that page."""
+    return _Plan(topology).drawn(alone, key)
 
 
 class _Plan:
@@ -39,14 +39,12 @@ class _Plan:
     def _hosts(self, network: Network) -> list[Node]:
         return [node for node in self._topology.nodes_on(network.name) if len(node.interfaces) == 1]
 
-    def drawn(self, alone: bool) -> str:
+    def drawn(self, alone: bool, key: str) -> str:
         height = len(self._networks) * _BAND + 20
         rails = [part for network in self._networks for part in self._network(network)]
         joins = [part for at, node in enumerate(self._joining) for part in self._join(node, at)]
         title = f"Topology of {self._topology.name}"
-        return svg.picture(
-            title, self._told(), self._width, height, *rails, *joins, alone=alone, key="topology"
-        )
+        return svg.picture(title, self._told(), self._width, height, *rails, *joins, alone=alone, key=key)
 
     def _told(self) -> str:
         parts = []

@@ -5,6 +5,7 @@ Everything that came off the wire is cleaned here; renderers escape it once more
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ EXCERPT: Final = 24
 """Characters of an application's data that a label shows."""
 
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0", "\x1b": "\\e"}
+_NO_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _ICMP6: Final = {
     128: "echo request",
     129: "echo reply",
@@ -44,6 +46,20 @@ class Words:
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.head, self.detail, self.data) if part)
+
+
+def protocol(frame: Frame) -> str:
+    """The protocol that a label names: the innermost that is decoded."""
+    packet = frame.packet
+    if packet.arp is not None:
+        return "ARP"
+    if packet.tcp is not None:
+        return "TCP"
+    if packet.udp is not None:
+        return "UDP"
+    if packet.icmp is not None:
+        return "ICMP" if packet.icmp.version == 4 else "ICMPv6"
+    return "Ethernet" if packet.ip is None else "IP"
 
 
 def words(frame: Frame, numbers: Numbers | None = None) -> Words:
@@ -146,7 +162,7 @@ def identification(ip: IPv4 | IPv6) -> int:
 def excerpt(payload: bytes, limit: int = EXCERPT) -> str:
     """Return the beginning of some data as quoted text; empty when it does not look like text."""
     text = payload[: limit * 4].decode("utf-8", "replace")
-    odd = sum(letter == "\ufffd" or not (letter.isprintable() or letter in "\n\r\t") for letter in text)
+    odd = len(_NO_TEXT.findall(text)) if text else 0
     if not text or odd > len(text) // 4 + 1:
         return ""
     seen = clean("".join(_ESCAPES.get(letter, letter) for letter in text))

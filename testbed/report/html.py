@@ -1,0 +1,90 @@
+"""A run as one self-contained HTML file: no network, works from file://, can be printed and read on a phone.
+
+Nothing that came from a node can run in it: everything is escaped, and a content security policy
+allows one script, by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from testbed.checks import Status
+from testbed.report import svg, topology_svg
+from testbed.report.markup import Markup, safe
+from testbed.report.pages import LAYERS, pages_of
+from testbed.results import RunResult
+from testbed.topology import Topology
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+
+
+def render(run: RunResult, *, capture: str = "") -> str:
+    """Return the report of a run. capture: the capture file, relative to the report; empty: none to link."""
+    pages = pages_of(run.results)
+    script = _part("report.js")
+    text = _environment().get_template("report.html").render(
+        run=run,
+        pages=pages,
+        layers=[(layer, [page for page in pages if page.layer == layer]) for layer in LAYERS],
+        counts=[(status.value, run.count(status)) for status in Status if run.count(status)],
+        checks=sum(len(page.checks) for page in pages),
+        begun=datetime.fromtimestamp(run.begun, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        versions=sorted(run.versions.items()),
+        topologies=_topologies(run),
+        troubled=[page for page in pages if page.status != Status.PASSED.value],
+        unstable=run.unstable(),
+        capture=capture,
+        style=Markup(_style()),
+        script=Markup(script),
+        script_hash=_hash(script),
+    )  # fmt: skip
+    return safe(text)
+
+
+def _topologies(run: RunResult) -> list[tuple[str, Markup]]:
+    """Each topology that was recorded on, with its picture."""
+    found: dict[str, tuple[str, Topology]] = {}
+    for result in run.results:
+        if result.evidence is not None:
+            topology = result.evidence.topology
+            found.setdefault(repr((topology.networks, topology.nodes)), (result.lab, topology))
+    return [
+        (topology.name, Markup(topology_svg.render(topology, alone=False, key=f"topology-{at}")))
+        for at, (_, topology) in enumerate(found.values())
+    ]
+
+
+def _style() -> str:
+    """All of the page's style: colours by meaning, the shapes of the pictures, the page itself."""
+    light, dark = svg.variables(svg.LIGHT), svg.variables(svg.DARK)
+    colours = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    return f"{colours}{svg.SHAPES}\n{_part('report.css')}"
+
+
+@cache
+def _part(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _hash(script: str) -> str:
+    """What a content security policy calls a script that stands in the page."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
