@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,8 +36,7 @@ def guarded(argv: Sequence[str] | None) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except TestbedError as exc:
-        if os.environ.get("TESTBED_DEBUG"):
-            traceback.print_exc()
+        _print_trace_if_asked()
         _tell(f"error: {exc}")
         return exc.exit_code
     except Exception as exc:  # noqa: BLE001 - the one place where a bug of ours becomes a message
@@ -59,8 +55,9 @@ def _reader_gone() -> int:
 
 
 def _bug(exc: Exception) -> int:
-    if os.environ.get("TESTBED_DEBUG"):
-        traceback.print_exc()
+    import traceback
+
+    if _print_trace_if_asked():
         return BUG
     text = "".join(traceback.format_exception(exc))
     _tell(
@@ -70,8 +67,20 @@ def _bug(exc: Exception) -> int:
     return BUG
 
 
+def _print_trace_if_asked() -> bool:
+    if not os.environ.get("TESTBED_DEBUG"):
+        return False
+    import traceback
+
+    traceback.print_exc()
+    return True
+
+
 def _kept(trace: str) -> str:
     """Write a trace below .testbed, or where that cannot be, below the directory for temporary files."""
+    import tempfile
+    import time
+
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     about = f"{' '.join(sys.argv)}\nPython {sys.version}\n\n{trace}"
     for folder in (Path(".testbed"), Path(tempfile.gettempdir())):
