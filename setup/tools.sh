@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Programs that only the tests use: tshark, whose reading of a frame ours is held against.
+# Programs that only the tests use: tshark, whose reading of a frame ours is held against, and
+# Chromium, in which the HTML report is looked at.
 # Without them, the tests that need them are skipped and say so.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-PROGRAMS=(tshark)
+PROGRAMS=(tshark chromium)
 
 for program in "${PROGRAMS[@]}"; do
 	have "$program" && continue

@@ -122,7 +122,8 @@ def test_citation_leads_to_its_frame(browser: Browser, report: Path) -> None:
 
 def shown(page: Page) -> int:
     """How many arrows are seen."""
-    return page.locator(f"{HANDSHAKE} .r.a:not(.off)").count()
+    count: int = page.locator(f"{HANDSHAKE} .r.a:not(.off)").count()
+    return count
 
 
 def test_filters(browser: Browser, report: Path) -> None:
