@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 FOR_NODES: Mapping[str, str] = {"TESTBED_CLIENT": "wait"}
 """What the file is read and run with: its client waits to be told what to do."""
 
+OPENED_AT_ONCE = 16
+
 
 class Lab:
     """A lab that is up. Leaving it as a context takes it down, unless it is another's or is kept."""
@@ -182,7 +184,7 @@ class Lab:
         Raises NodeExited for a node that was named and does not run, ProbeDied.
         """
         chosen = [self[name] for name in names] or [node for node in self if self.state(node.name).running]
-        with ThreadPoolExecutor(max(len(chosen), 1)) as pool:
+        with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:
             list(pool.map(lambda node: node.call("agent.clock"), chosen))
 
     def record(self, scenario_id: str) -> AbstractContextManager[Recording]:

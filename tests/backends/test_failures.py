@@ -17,13 +17,21 @@ from typing import Any
 import pytest
 
 from testbed.backends.docker import DockerBackend, compose_cli, images
-from testbed.backends.docker.client import Engine, endpoint
-from testbed.errors import DeadlinePassed, EngineUnavailable, ImageMissing, NodeExited, ProbeDied, UsageError
+from testbed.backends.docker.client import Engine
+from testbed.backends.docker.endpoint import endpoint
+from testbed.errors import (
+    DeadlinePassed,
+    EngineUnavailable,
+    ImageMissing,
+    LabFailed,
+    NodeExited,
+    ProbeDied,
+    UsageError,
+)
 from testbed.lab import Lab
 from tests.backends.engine_view import docker, remains, small_lab
 
-
-WAITED_FOR = {"healthcheck": {"test": "true", "interval": "1s"}}
+WAITED_FOR: dict[str, object] = {"healthcheck": {"test": "true", "interval": "1s"}}
 """A host for which `up` waits a second: what happens on the others meanwhile is seen for certain."""
 
 
@@ -136,11 +144,11 @@ def test_the_current_context_is_followed(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     docker("context", "create", "mine", "--docker=host=unix:///somewhere/else.sock")
     docker("context", "use", "mine")
-    program = "from testbed.backends.docker.client import endpoint; print(endpoint())"
+    program = "from testbed.backends.docker.endpoint import endpoint; print(endpoint().url)"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "unix:///somewhere/else.sock"
     monkeypatch.setenv("DOCKER_HOST", "unix:///this/one.sock")
-    assert endpoint() == "unix:///this/one.sock"
+    assert endpoint().url == "unix:///this/one.sock"
 
 
 # -- Compose
@@ -284,6 +292,18 @@ def test_compose_itself_is_too_slow(name: str, tmp_path: Path) -> None:
     with pytest.raises(DeadlinePassed, match="not done after"):
         Lab.up(small_lab(tmp_path, services), name, environment={}, deadline=3)
     assert remains(name) == []
+
+
+@pytest.mark.docker
+def test_a_published_port_that_another_lab_has(name: str, tmp_path: Path) -> None:
+    """The second lab is told so, and what to do; nothing of it is left, and the first runs on."""
+    file = small_lab(tmp_path, {"host": {"ports": ["127.0.0.1:47311:80"]}})
+    with Lab.up(file, name, environment={}) as first:
+        with pytest.raises(LabFailed, match="a port that the file publishes is taken") as caught:
+            Lab.up(file, f"{name}-2", environment={})
+        assert "Publish another" in caught.value.hint
+        assert remains(f"{name}-2") == []
+        assert first.state("host").running
 
 
 @pytest.mark.docker

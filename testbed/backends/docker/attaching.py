@@ -22,12 +22,16 @@ def attach(engine: Engine, name: str, topology: Topology | None) -> Handle:
     A lab that we started bears its topology. For one that plain `docker compose` started,
     `name` is the project and `topology` what its file says.
     """
-    for run in inventory.runs(engine):
+    for run in sorted(inventory.runs(engine), key=lambda one: one.leftover):
         if run.lab == name and not run.empty:
             declared = topology or _borne(run)
             if declared is not None:
                 return handle_of(engine, name, run.run_id, declared, run.nodes)
-    strangers = inventory.containers(engine, f"{labels.PROJECT}={name}")
+    strangers = [
+        container
+        for container in inventory.containers(engine, f"{labels.PROJECT}={name}")
+        if container.labels.get(labels.ONE_OFF) != "True"
+    ]
     if strangers and topology is not None:
         _refuse_other_addresses(engine, name, topology)
         return handle_of(engine, name, f"project-{name}", topology, strangers, project=name)

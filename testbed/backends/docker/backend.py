@@ -28,6 +28,7 @@ from testbed.backends.docker import (
     execution,
     images,
     inventory,
+    labels,
     removal,
     starting,
 )
@@ -35,7 +36,7 @@ from testbed.backends.docker.client import Engine
 from testbed.backends.docker.compose_cli import compose_version, docker_command
 from testbed.backends.docker.following import follow
 from testbed.backends.docker.probes import Probes
-from testbed.errors import NodeExited, TestbedError
+from testbed.errors import LabFailed, NodeExited, TestbedError
 from testbed.topology import Topology
 
 if TYPE_CHECKING:
@@ -117,6 +118,12 @@ class DockerBackend:
     def down(self, handle: Handle, progress: Report = ignore) -> None:
         """Remove the lab and see that nothing of it remains."""
         self.release(handle)
+        if handle.project != labels.project_of(handle.name):
+            raise LabFailed(
+                f"take lab {handle.name!r} down",
+                "docker compose started it, not testbed",
+                f"docker compose -p {handle.project} down",
+            )
         removal.remove_run(self._engine, handle.name, handle.run_id, progress=progress)
         self._owned.pop((handle.name, handle.run_id), None)
 

@@ -1,13 +1,11 @@
 """One connection to the engine for each thread, its API version pinned once.
 
-The border where docker's exceptions end: `engine()` maps them to ours. The endpoint is the
-one that the docker command would use: DOCKER_HOST, else the current context.
+The border where docker's exceptions end: `engine()` maps them to ours.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import threading
@@ -16,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from testbed.backends.docker.endpoint import Endpoint, endpoint, root_cause, what_to_do
 from testbed.errors import EngineUnavailable, LabFailed
 
 if TYPE_CHECKING:
@@ -37,13 +36,13 @@ class Engine:
         self._clients: dict[threading.Thread, APIClient] = {}
         weakref.finalize(self, _close_all, self._clients)
         self._lock = threading.Lock()
-        self._pinned: tuple[str, str] | None = None
+        self._pinned: tuple[Endpoint, str] | None = None
         self._version: dict[str, Any] = {}
 
     @property
     def url(self) -> str:
         """Where the engine is, with its scheme: unix, tcp or ssh."""
-        return self._pin()[0]
+        return self._pin()[0].url
 
     @property
     def local(self) -> bool:
@@ -68,21 +67,21 @@ class Engine:
                 if client is not None:
                     self._clients[this] = client
         if client is None:
-            url, api = self._pin()
-            client = self._clients[this] = _connect(url, api, self._timeout)
+            where, api = self._pin()
+            client = self._clients[this] = _connect(where, api, self._timeout)
         return client
 
     def environment(self) -> dict[str, str]:
         """What makes the docker command talk to this engine, and to no other."""
-        return {"DOCKER_HOST": self.url}
+        return dict(self._pin()[0].environment)
 
-    def _pin(self) -> tuple[str, str]:
+    def _pin(self) -> tuple[Endpoint, str]:
         """Find the engine and agree on an API version, once."""
         with self._lock:
             if self._pinned is None:
-                url = endpoint()
-                self._version = _ask_version(url, self._timeout)
-                self._pinned = (url, _choose_api(self._version))
+                where = endpoint()
+                self._version = _ask_version(where, self._timeout)
+                self._pinned = (where, _choose_api(self._version))
             return self._pinned
 
 
@@ -108,58 +107,38 @@ def engine(attempted: str) -> Iterator[None]:
         raise EngineUnavailable(attempted, f"the engine went away: {error}") from error
 
 
-def endpoint() -> str:
-    """Return where the docker command finds its engine: DOCKER_HOST, else the current context."""
-    if host := os.environ.get("DOCKER_HOST"):
-        return host
-    import docker.errors
-    from docker.context import ContextAPI
-
-    wanted = os.environ.get("DOCKER_CONTEXT")
-    try:
-        context = ContextAPI.get_context(wanted) if wanted else ContextAPI.get_current_context()
-    except docker.errors.DockerException as error:
-        raise EngineUnavailable(
-            "find the Docker engine", f"the docker context cannot be read: {error}", "See: docker context ls"
-        ) from error
-    if context is None:
-        raise EngineUnavailable(
-            "find the Docker engine", f"there is no docker context {wanted!r}", "See: docker context ls"
-        )
-    host = context.Host or "unix:///var/run/docker.sock"
-    return str(host).replace("http+unix://", "unix://")
-
-
 def version_numbers(text: str) -> tuple[int, ...]:
     """Return the leading numbers of a version: "26.1.5+dfsg1" -> (26, 1, 5)."""
     match = re.match(r"v?(\d+(?:\.\d+)*)", text)
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
-def _connect(url: str, api: str, timeout: float) -> APIClient:
+def _connect(where: Endpoint, api: str, timeout: float) -> APIClient:
     from docker.api.client import APIClient
     from docker.errors import DockerException
-    from docker.utils import kwargs_from_env
 
-    arguments: dict[str, Any] = {**kwargs_from_env(), "base_url": url}
     try:
         return APIClient(
-            version=api, timeout=int(timeout), use_ssh_client=url.startswith("ssh://"), **arguments
+            base_url=where.url,
+            version=api,
+            timeout=int(timeout),
+            tls=where.tls or False,
+            use_ssh_client=where.url.startswith("ssh://"),
         )
     except DockerException as error:
         raise EngineUnavailable(
-            "reach the Docker engine", f"{url}: {error}", _what_to_do(url, error)
+            "reach the Docker engine", f"{where.url}: {error}", what_to_do(where.url, error)
         ) from error
 
 
-def _ask_version(url: str, timeout: float) -> dict[str, Any]:
+def _ask_version(where: Endpoint, timeout: float) -> dict[str, Any]:
     """Ask the engine what it is; any version of it answers this, without an API version agreed on."""
     import docker.errors
     import requests.exceptions
 
-    client = _connect(url, "1.24", timeout)
+    client = _connect(where, "1.24", timeout)
     try:
-        _knock(url)
+        _knock(where.url)
         answer: dict[str, Any] = client.version(api_version=False)
     except (
         requests.exceptions.RequestException,
@@ -169,8 +148,8 @@ def _ask_version(url: str, timeout: float) -> dict[str, Any]:
     ) as error:
         raise EngineUnavailable(
             "reach the Docker engine",
-            f"no engine answers at {url} ({_root_cause(error)})",
-            _what_to_do(url, error),
+            f"no engine answers at {where.url} ({root_cause(error)})",
+            what_to_do(where.url, error),
         ) from error
     finally:
         client.close()
@@ -203,26 +182,3 @@ def _choose_api(version: dict[str, Any]) -> str:
 
 def _is_podman(version: dict[str, Any]) -> bool:
     return any("podman" in str(part.get("Name", "")).lower() for part in version.get("Components") or ())
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the first cause's text: requests wraps a refused connection four times over."""
-    seen: BaseException = error
-    while (below := seen.__cause__ or seen.__context__) is not None:
-        seen = below
-    return seen.strerror if isinstance(seen, OSError) and seen.strerror else str(seen)
-
-
-def _what_to_do(url: str, error: BaseException) -> str:
-    """Say what makes an engine answer there."""
-    cause = _root_cause(error).lower()
-    if "permission denied" in cause:
-        return (
-            "This user may not use the engine. Become a member of its group and log in again:"
-            " sudo usermod -aG docker $USER  (or run as root)"
-        )
-    if not url.startswith("unix://"):
-        return f"Is {url} right, and the engine there running? (DOCKER_HOST, docker context ls)"
-    if "no such file" in cause:
-        return "Install and start it: `make run` does so on Debian as root; or: systemctl start docker"
-    return "Start it: systemctl start docker"

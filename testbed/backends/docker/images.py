@@ -42,16 +42,14 @@ def missing(engine_: Engine, topology: Topology) -> dict[str, str]:
     """Return node -> image for the images of the topology that are not here."""
     from docker.errors import ImageNotFound
 
-    absent = {}
-    for node in topology.nodes:
-        if not node.image:
-            continue
-        with engine(f"look for image {node.image}"):
+    absent = set()
+    for image in {node.image for node in topology.nodes if node.image}:
+        with engine(f"look for image {image}"):
             try:
-                engine_.client.inspect_image(node.image)  # type: ignore[no-untyped-call]
+                engine_.client.inspect_image(image)  # type: ignore[no-untyped-call]
             except ImageNotFound:
-                absent[node.name] = node.image
-    return absent
+                absent.add(image)
+    return {node.name: node.image for node in topology.nodes if node.image in absent}
 
 
 def not_here(absent: dict[str, str], seen: str) -> ImageMissing:

@@ -19,6 +19,7 @@ ROLE_HELPER: Final = "helper"
 PROJECT: Final = "com.docker.compose.project"
 SERVICE: Final = "com.docker.compose.service"
 NUMBER: Final = "com.docker.compose.container-number"
+ONE_OFF: Final = "com.docker.compose.oneoff"
 NETWORK: Final = "com.docker.compose.network"
 CONFIG_FILES: Final = "com.docker.compose.project.config_files"
 

@@ -23,14 +23,15 @@ def wait_until_ready(
     look: Callable[[], list[Container]],
     give_up: Callable[[str, Container, NodeState], NodeExited],
     progress: Report,
+    since: dict[str, float],
     until: float,
 ) -> list[Container]:
     """Look at all nodes until each runs, and is healthy where it can tell, or has done its work.
 
-    give_up: the error for a node that failed. until: by the monotonic clock.
+    give_up: the error for a node that failed. since: when nodes were started, as far as that
+    is known. until: the deadline; both by the monotonic clock.
     Raises that error, or DeadlinePassed naming those that are not ready.
     """
-    since: dict[str, float] = {}
     told: set[str] = set()
     while True:
         containers = look()

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,7 +34,11 @@ from testbed.interrupts import shielded
 from testbed.topology import Topology
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+FETCHING = 900.0
+"""Seconds more for Compose, where it has to build or pull what is not here."""
+
 _OVERLAP = re.compile(r"overlap", re.IGNORECASE)
+_PORT = re.compile(r"port is already allocated|address already in use|ports are not available")
 _NETWORK_REFUSED = re.compile(r"failed to create network (\S+?):")
 
 
@@ -49,6 +53,7 @@ class Start:
     owner: Owner | None
     progress: Report
     deadline: float
+    _started: dict[str, float] = field(default_factory=dict)
 
     @property
     def project(self) -> str:
@@ -58,7 +63,6 @@ class Start:
     def up(self) -> Handle:
         """Bring it up; raise what Backend.up says, with nothing left behind."""
         file = self._check()
-        until = time.monotonic() + self.deadline
         with claim(f"up {self.name}") as granted:
             if not granted:
                 raise LabFailed(
@@ -72,9 +76,10 @@ class Start:
                 images.ensure(self.engine, self.topology, self.progress)
                 version.result()
             try:
-                self._compose_up(file, until)
+                self._compose_up(file)
+                until = time.monotonic() + self.deadline
                 containers = readiness.wait_until_ready(
-                    self.topology, self._ours, self._exited, self.progress, until
+                    self.topology, self._ours, self._exited, self.progress, self._started, until
                 )
                 return attaching.handle_of(self.engine, self.name, self.run_id, self.topology, containers)
             except BaseException:
@@ -127,8 +132,13 @@ class Start:
             " or take the other one down (testbed ps, docker network ls)",
         )
 
-    def _compose_up(self, file: Path, until: float) -> None:
-        """Run Compose on the user's file and ours; say what went wrong in the lab's terms."""
+    def _compose_up(self, file: Path) -> None:
+        """Run Compose on the user's file and ours; say what went wrong in the lab's terms.
+
+        The deadline holds from here on: building an image of ours has no part in it, and
+        where Compose has to get others, it has longer.
+        """
+        fetching = FETCHING if images.missing(self.engine, self.topology) else 0.0
         common = {
             labels.LAB: self.name,
             labels.RUN: self.run_id,
@@ -148,7 +158,7 @@ class Start:
                 arguments,
                 environment=self._environment(),
                 said=self._tell,
-                deadline=max(until - time.monotonic(), 1.0),
+                deadline=self.deadline + fetching,
             )
         if outcome.status != 0:
             raise self._diagnose(outcome)
@@ -170,7 +180,10 @@ class Start:
         elif said.kind == "Container":
             known = {node.name for node in self.topology.nodes}
             single = short.removesuffix("-1")
-            self.progress(Progress("node", single if single in known else short, said.state.lower()))
+            node = single if single in known else short
+            if said.state == "Started":
+                self._started.setdefault(node, time.monotonic())
+            self.progress(Progress("node", node, said.state.lower()))
 
     def _diagnose(self, outcome: compose_cli.Outcome) -> TestbedError:
         """Turn Compose's complaint into the error that says what to do."""
@@ -178,6 +191,13 @@ class Start:
             network = _NETWORK_REFUSED.search(outcome.text)
             which = network[1].removeprefix(f"{self.project}_") if network else "a network"
             return self._in_use(f"the engine refuses {which}: {outcome.text.splitlines()[-1]}")
+        if _PORT.search(outcome.text):
+            return LabFailed(
+                f"start lab {self.name!r}",
+                f"a port that the file publishes is taken: {outcome.text.splitlines()[-1]}",
+                "Publish another one, or none: a probe reaches every port of every node;"
+                " who has it: ss -ltnp, docker ps",
+            )
         for container in self._ours():
             state = container.node_state
             if readiness.failed(state):
