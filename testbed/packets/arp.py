@@ -49,7 +49,7 @@ def parse(packet: Packet, start: int, end: int) -> None:
     if kind != _ETHERNET_IPV4:
         length = 8 + 2 * (kind[4] + kind[5])
         if start + length > end:
-            packet.refuse(f"arp: {end - start} bytes, {length} needed for its lengths of address", end)
+            packet.refuse(f"arp: {end - start} bytes, {length} needed for its addresses", end)
         else:
             packet.mark("arp", start + length)
         return

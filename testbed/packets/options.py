@@ -66,7 +66,7 @@ IPV4: Final = Language(
         136: Kind("stream-id", (2,)),
         137: Kind("strict-source-route", range(1, 39)),
         148: Kind("router-alert", (2,)),
-        149: Kind("selective-broadcast", range(4, 39)),
+        149: Kind("selective-broadcast"),
     },
 )
 """Kinds as in IANA's registry of IP option numbers."""
