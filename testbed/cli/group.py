@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "explain": Entry("explain", "Explain a scenario: the lesson, its claim, checks and mutants."),
         "mutate": Entry("mutate", "Break the network in declared ways and see which checks turn red."),
         "judge": Entry("judge", "Judge a run again from its folder, without a lab."),
+        "report": Entry("report", "Write a run's report as one HTML page, and open it."),
     },
     "Labs": {
         "up": Entry("up", "Bring a lab up."),

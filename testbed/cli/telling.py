@@ -58,7 +58,7 @@ def tell_end(finished: Finished) -> None:
     from testbed.report import text
 
     folder = finished.folder
-    look = [f"testbed judge {finished.run.id}", f"wireshark {folder / 'capture.pcapng'}"]
+    look = [f"testbed report {finished.run.id} --open", f"wireshark {folder / 'capture.pcapng'}"]
     look += [
         f"testbed run --attach {name} … ; testbed down {name}    (the lab is kept)" for name in finished.kept
     ]

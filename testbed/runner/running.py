@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.evidence.store import storage
+from testbed.evidence.store import CAPTURE, storage
 from testbed.interrupts import shielded
 from testbed.results import RunResult
 from testbed.runner.events import Listener
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from testbed.topology import Topology
 
 JUNIT = "junit.xml"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,11 @@ def _about(
 
 
 def _write_verdicts(result: RunResult, folder: RunFolder, junit: Path | None) -> None:
-    from testbed.report import as_json
+    from testbed.report import as_json, html
     from testbed.report import junit as as_junit
 
     folder.write(VERDICTS, as_json.render(result))
+    folder.write(REPORT, html.render(result, capture=CAPTURE))
     if junit is not None:
         text = as_junit.render(result)
         folder.write(JUNIT, text)

@@ -64,6 +64,7 @@ def test_the_folder_holds_all_of_the_run(green: Called, folder: Path) -> None:
     verdicts = json.loads((run / "verdicts.json").read_bytes())
     assert [one["status"] for one in verdicts["scenarios"]] == ["passed", "passed"]
     assert len(list(run.glob("logs/*/*.log"))) == 5
+    assert "arp.via-gateway" in (run / "report.html").read_text()
     assert labs_of(run) == []
 
 
@@ -87,7 +88,7 @@ def test_cited_frames_bear_the_checks_names(green: Called, folder: Path) -> None
     assert cited == commented
     if shutil.which("tshark"):
         shown = subprocess.run(
-            ["tshark", "-r", run / "capture.pcapng", "-Y", "frame.comment", "-T", "fields", "-e", "frame.number"],
+            ["tshark", "-r", run / "capture.pcapng", "-Y", "frame.comment", "-T", "fields", "-eframe.number"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert {int(line) for line in shown.stdout.split()} == {number for number, _ in cited}
