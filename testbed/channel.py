@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -43,13 +44,10 @@ class Channel:
     """Requests to the agent of one probe, from any thread; its events go to one handler.
 
     node: name for messages. on_event is called in the channel's receiving thread, so it
-    must neither block nor make a request. last_words: returns what the probe's process
-    wrote to stderr, asked when it died.
+    must neither block nor make a request.
     """
 
-    def __init__(
-        self, node: str, gateway: Gateway, on_event: EventHandler, last_words: Callable[[], str] = str
-    ) -> None:
+    def __init__(self, node: str, gateway: Gateway, on_event: EventHandler) -> None:
         self.node = node
         self._gateway = gateway
         self._on_event = on_event
@@ -57,7 +55,7 @@ class Channel:
         self._waiting: dict[int, Future[Any]] = {}
         self._sending = threading.Lock()
         self._dead: str | None = None
-        self._last_words = last_words
+        self._stderr: deque[str] = deque(maxlen=20)
         bootstrap = resources.files("testbed.probe").joinpath("bootstrap.py").read_text(encoding="utf-8")
         self._channel = gateway.remote_exec(bootstrap)
         self._channel.send(sources())
@@ -67,6 +65,11 @@ class Channel:
     def alive(self) -> bool:
         """Whether requests can still be made."""
         return self._dead is None
+
+    @property
+    def last_words(self) -> str:
+        """The last lines that the probe's process wrote to stderr."""
+        return "\n".join(self._stderr)
 
     def call(self, operation: str, *, within: float = 0.0, **arguments: Any) -> Any:
         """Ask for an operation and wait for its value.
@@ -117,6 +120,8 @@ class Channel:
                 answer.set_result(value)
             else:
                 answer.set_exception(self.error(*value))
+        elif message[1] == "stderr":
+            self._stderr.extend(clean(message[2]).splitlines())
         else:
             self._on_event(message[1], message[2])
 
@@ -144,7 +149,7 @@ class Channel:
 
     def _end(self) -> None:
         """Turn every waiting call into ProbeDied."""
-        said = [self._last_words(), *map(str, getattr(self._channel, "_remoteerrors", ()))]
+        said = [*self._stderr, *map(str, getattr(self._channel, "_remoteerrors", ()))]
         self._dead = self._dead or clean("\n".join(said)).strip() or "its channel closed"
         for number, answer in list(self._waiting.items()):
             self._waiting.pop(number, None)

@@ -35,9 +35,8 @@ class Kernel(Remote):
         open_gateway: Callable[[], Gateway],
         undo: Undo | None,
         execute: Callable[..., Executed] | None,
-        last_words: Callable[[], str],
     ) -> None:
-        super().__init__(declared.name, open_gateway, undo, execute, last_words)
+        super().__init__(declared.name, open_gateway, undo, execute)
         self.declared = declared
         self.topology = topology
         self._networks: dict[int, str] = {}

@@ -44,9 +44,8 @@ class Node(Kernel):
         *,
         undo: Undo | None = None,
         execute: Callable[..., Executed] | None = None,
-        last_words: Callable[[], str] = str,
     ) -> None:
-        super().__init__(declared, topology, open_gateway, undo, execute, last_words)
+        super().__init__(declared, topology, open_gateway, undo, execute)
         self._faults = Faults(self)
 
     # -- sockets

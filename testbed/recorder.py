@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -80,6 +81,7 @@ class Recorder:
         self._taps = tuple(Tap(node, self.run_id, self._on_batch, self._marked) for node in nodes)
         self._number_of = {id(tap): number for number, tap in enumerate(self._taps)}
         self._spool = Spool(spool, memory)
+        weakref.finalize(self, self._spool.close)
         self._handlers: list[FrameHandler] = []
         self._handling = threading.Lock()
         self._keep = True

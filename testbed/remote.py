@@ -34,7 +34,7 @@ class Remote:
 
     open_gateway: opens a Python in the node's network namespace. undo: takes a callback for
     everything that is set on the node. execute: runs a command in the node's own container,
-    where the backend can. last_words: what the probe's process wrote to stderr.
+    where the backend can.
     """
 
     def __init__(
@@ -43,14 +43,12 @@ class Remote:
         open_gateway: Callable[[], Gateway],
         undo: Undo | None,
         execute: Callable[..., Executed] | None,
-        last_words: Callable[[], str],
     ) -> None:
         self.name = name
         self.journal = Journal()
         self._open_gateway = open_gateway
         self._undo = undo
         self._execute = execute
-        self._last_words = last_words
         self._opening = threading.Lock()
         self._channel: Channel | None = None
         self._clock_ahead = 0
@@ -71,7 +69,7 @@ class Remote:
             return channel
         with self._opening:
             if self._channel is None:
-                opened = Channel(self.name, self._open_gateway(), self._dispatch, self._last_words)
+                opened = Channel(self.name, self._open_gateway(), self._dispatch)
                 self._clock_ahead = clock_difference(opened)
                 self._channel = opened
             return self._channel

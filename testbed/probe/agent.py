@@ -5,7 +5,7 @@ Messages on the channel are tuples:
     in   (number, operation, {argument: value})
     out  ("reply", number, True, value)
          ("reply", number, False, (kind, errno, text))
-         ("event", name, value)
+         ("event", name, value)     "stderr": what this process wrote there, as it dies perhaps
 
 `kind` of a failure: "os" (an OSError with its errno), "resolver" (getaddrinfo, errno is
 an EAI_ number), "deadline" (our own time limit), "unsupported" (the kernel lacks it),
@@ -136,6 +136,20 @@ class Agent:
         self.op_end()
 
 
+def tell_stderr(tell: Callable[[bytes], None]) -> None:
+    """Tell what is written to this process's stderr, which still gets it: its last words, perhaps."""
+    reading, writing = os.pipe()
+    before = os.dup(2)
+    os.dup2(writing, 2)
+
+    def pass_on() -> None:
+        while data := os.read(reading, 65536):
+            os.write(before, data)
+            tell(data)
+
+    threading.Thread(target=pass_on, name="stderr", daemon=True).start()
+
+
 def serve(channel: Any) -> None:
     """Serve the channel; on its end undo what was set on the node, and end this process.
 
@@ -143,6 +157,7 @@ def serve(channel: Any) -> None:
     not wait for them.
     """
     agent = Agent(channel)
+    tell_stderr(lambda data: agent.event("stderr", data))
     try:
         agent.loop()
     finally:

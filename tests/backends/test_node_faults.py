@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -222,9 +223,10 @@ def test_a_rate_is_kept(lab: Lab) -> None:
             listener.accept() as theirs,
         ):
             begin = time.monotonic()
-            theirs.send(b"x" * 500_000)
-            theirs.shutdown()
-            assert len(ours.recv_end()) == 500_000
+            sending = threading.Thread(target=theirs.send, args=(b"x" * 500_000,))
+            sending.start()
+            assert len(ours.recv_exactly(500_000)) == 500_000
+            sending.join()
             return time.monotonic() - begin
 
     with lab.record("x"):
