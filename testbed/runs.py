@@ -5,6 +5,7 @@
     capture.pcapng   every frame of every scenario; those that a verdict cites bear the check's name
     evidence.json    all else that was recorded
     verdicts.json    what was found, check by check
+    report.html      the same, to look at
     run.json         command, seed, versions, times
     junit.xml        where it was asked for
     logs/<lab>/<node>.log
@@ -37,6 +38,7 @@ RUNS: Final = "runs"
 LATEST: Final = "latest"
 RUN: Final = "run.json"
 VERDICTS: Final = "verdicts.json"
+REPORT: Final = "report.html"
 
 
 def new_id(now: float | None = None) -> str:

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "list": Entry("list", "List the scenarios."),
         "explain": Entry("explain", "Explain a scenario: the lesson, its claim, checks and mutants."),
         "mutate": Entry("mutate", "Break the network in declared ways and see which checks turn red."),
+        "report": Entry("report", "Write a run's report as one HTML page."),
         "judge": Entry("judge", "Judge a run again from its folder, without a lab."),
         "report": Entry("report", "Write a run's report as one HTML page, and open it."),
     },

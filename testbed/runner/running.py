@@ -19,7 +19,7 @@ from testbed.runner.labs import Labs
 from testbed.runner.plan import Task, plan
 from testbed.runner.run import Limits, Run
 from testbed.runner.selection import Selected
-from testbed.runs import ROOT, RUN, VERDICTS, RunFolder, new_id
+from testbed.runs import REPORT, ROOT, RUN, VERDICTS, RunFolder, new_id
 from testbed.version import package_version
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from testbed.topology import Topology
 
 JUNIT = "junit.xml"
-REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True)

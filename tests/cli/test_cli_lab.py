@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.engine_view import wiping_alone
 from tests.cli.calling import CTRL_C, Key, call, command, environment, on_terminal
 from tests.cli.conftest import succeeded
 
@@ -152,20 +153,21 @@ def test_up_in_the_foreground_shows_output_until_ctrl_c(own_name: str, tmp_path:
 
 def test_what_sigkill_leaves_is_wiped(own_name: str, lab: str, folder: Path) -> None:
     """Killed outright: `ps` says it was left behind, `wipe` removes it, and no lab that is alive."""
-    with subprocess.Popen(
-        command("up", own_name), cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
-    ) as up:
-        assert up.stdout is not None
-        for line in up.stdout:
-            if "server listens" in line:
-                break
-        os.kill(up.pid, signal.SIGKILL)
-    (row,) = [line for line in call("ps", cwd=folder).stdout.splitlines() if line.startswith(own_name)]
-    assert "left behind" in row
-    assert own_name in succeeded(call("wipe", cwd=folder))
-    remaining = call("ps", cwd=folder).stdout
-    assert own_name not in remaining
-    assert lab in remaining
+    with wiping_alone():
+        with subprocess.Popen(
+            command("up", own_name), cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
+        ) as up:
+            assert up.stdout is not None
+            for line in up.stdout:
+                if "server listens" in line:
+                    break
+            os.kill(up.pid, signal.SIGKILL)
+        (row,) = [line for line in call("ps", cwd=folder).stdout.splitlines() if line.startswith(own_name)]
+        assert "left behind" in row
+        assert own_name in succeeded(call("wipe", cwd=folder))
+        remaining = call("ps", cwd=folder).stdout
+        assert own_name not in remaining
+        assert lab in remaining
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
