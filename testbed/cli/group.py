@@ -24,7 +24,6 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "mutate": Entry("mutate", "Break the network in declared ways and see which checks turn red."),
         "report": Entry("report", "Write a run's report as one HTML page."),
         "judge": Entry("judge", "Judge a run again from its folder, without a lab."),
-        "report": Entry("report", "Write a run's report as one HTML page, and open it."),
     },
     "Labs": {
         "up": Entry("up", "Bring a lab up."),

@@ -17,10 +17,10 @@ def command(run: str, target: str | None, opened: bool) -> None:
     RUN is a run's id, its folder, or `latest`. The run is judged again from its recording; the page lies
     in its folder, beside the capture, and needs neither network nor engine.
     """
-    import os
     from pathlib import Path
 
     from testbed.cli.output import show
+    from testbed.errors import EnvironmentUnfit
     from testbed.evidence.store import CAPTURE, storage
     from testbed.report import html
     from testbed.runner.again import judge_again
@@ -28,7 +28,7 @@ def command(run: str, target: str | None, opened: bool) -> None:
 
     folder = find(run)
     path = Path(target) if target else folder / REPORT
-    capture = os.path.relpath(folder / CAPTURE, path.parent)
+    capture = (folder / CAPTURE).resolve().as_uri() if target else CAPTURE
     page = html.render(judge_again(folder), capture=capture)
     with storage(path):
         path.write_text(page, encoding="utf-8")
@@ -36,4 +36,7 @@ def command(run: str, target: str | None, opened: bool) -> None:
     if opened:
         import webbrowser
 
-        webbrowser.open(path.resolve().as_uri())
+        if not webbrowser.open(path.resolve().as_uri()):
+            raise EnvironmentUnfit(
+                "open the report", "this machine has no browser", f"copy {path} to one that has"
+            )
