@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from testbed.claims import claim
 
 LABS = Path(__file__).parent.parent / "labs"
 
@@ -51,6 +54,14 @@ def until(condition: Callable[[], object], what: str, deadline: float = 10.0) ->
     while not condition():
         assert time.monotonic() < end, f"not so after {deadline:g} s: {what}"
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def wiping_alone() -> Iterator[None]:
+    """Let one test at a time kill an owner and wipe, over all processes: each wipes what the others left."""
+    with contextlib.ExitStack() as held:
+        until(lambda: held.enter_context(claim("a test of wipe")), "no other test of wipe runs", deadline=170)
+        yield
 
 
 def small_lab(folder: Path, services: dict[str, dict[str, object]], **more: object) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from testbed.backends.docker import DockerBackend
-from testbed.claims import claim
 from testbed.errors import LabFailed
 from testbed.lab import Lab
-from tests.backends.engine_view import docker, remains, until
+from tests.backends.engine_view import docker, remains, until, wiping_alone
 from tests.backends.starting import interrupt, starter, wait_for
 
 pytestmark = pytest.mark.docker
@@ -25,9 +23,8 @@ MOMENTS = ["network lan created", "node left starting", "up"]
 
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
-    """One of these tests at a time, over all processes: each would wipe what the others leave."""
-    with contextlib.ExitStack() as held:
-        until(lambda: held.enter_context(claim("a test of wipe")), "no other test of wipe runs", deadline=170)
+    """One of these tests at a time."""
+    with wiping_alone():
         yield
 
 
@@ -49,7 +46,6 @@ def test_what_a_killed_owner_left_is_removed_by_wipe(name: str, two_hosts: Path,
         wait_for(process, moment)
         process.kill()
         process.wait()
-        assert remains(name)
         removed = DockerBackend().wipe()
         assert remains(name) == []
         assert f"network testbed-{name}_lan" in removed
@@ -142,7 +138,7 @@ def test_a_guests_probe_is_removed_and_the_lab_is_not(name: str, two_hosts: Path
             "run", "--detach", f"--name={dead}", *labelled, f"--label=testbed.owner=1:0:{place}",
             "testbed/host:1", "sleep", "600",
         )  # fmt: skip
-        assert DockerBackend().wipe() == [f"container {dead}"]
+        assert f"container {dead}" in DockerBackend().wipe()
         assert lab.ping_all().complete
 
 
