@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +17,12 @@ from testbed.errors import UsageError
 from testbed.evidence import Evidence
 from testbed.faults import Match
 from testbed.lab import Lab
+from tests.backends.engine_view import until
 
 pytestmark = pytest.mark.docker
 
 PORT = 7200
+ROOT = Path(__file__).parents[2]
 PATH = ("client:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
 
 
@@ -260,6 +266,36 @@ def test_a_router_that_translates_addresses(lab: Lab) -> None:
         listener.accept() as theirs,
     ):
         assert theirs.remote.address == str(lab.router.address_on("lan-b"))
+
+
+BREAKS_AND_IS_KILLED = """
+import os, signal, sys
+from testbed.faults import Match
+from testbed.lab import Lab
+lab = Lab.attach(sys.argv[1])
+lab.router.drop(Match(protocol="icmp"))
+lab.router.limit("lan-a", "1mbit")
+lab.client.sysctl("net.ipv4.tcp_syn_retries", 2)
+lab.client.add_address("lan-a", "198.51.100.7/24")
+print("broken", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_changed_is_undone_by_its_probes(lab: Lab) -> None:
+    """A run that is killed leaves the lab that it was attached to as it found it."""
+    before = lab.client.sysctl("net.ipv4.tcp_syn_retries")
+    argv = [sys.executable, "-c", BREAKS_AND_IS_KILLED, lab.name]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (ran.returncode, ran.stdout) == (-signal.SIGKILL, "broken\n"), ran.stderr
+
+    def undone() -> bool:
+        rules = lab.router.run(["nft", "list", "ruleset"]).text + lab.router.run(["tc", "qdisc"]).text
+        addresses = lab.client.run(["ip", "address"]).text
+        kept = lab.client.sysctl("net.ipv4.tcp_syn_retries") == before
+        return kept and not any(word in rules + addresses for word in ("testbed", "tbf", "198.51.100.7"))
+
+    until(undone, "all that was changed is as before")
 
 
 def test_a_fault_that_cannot_be_is_refused(lab: Lab) -> None:
