@@ -115,6 +115,8 @@ class Scenario:
     places: the vantage points that it needs, `node:network`.
     topology: a Compose file of its own, beside the scenario; None for the default lab.
     mutants: how it is falsified.
+    long: seconds of its longest single wait, where that is more than a few: such scenarios begin first,
+    beside the others.
     """
 
     id: ClassVar[str]
@@ -123,6 +125,7 @@ class Scenario:
     rfc: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[tuple[str, ...]] = ("client:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
     topology: ClassVar[str | None] = None
+    long: ClassVar[float] = 0
     mutants: ClassVar[tuple[Mutant | Edit, ...]] = ()
 
     def act(self, lab: Lab) -> None:

@@ -122,3 +122,17 @@ def replaces_server(node: str, port: int, name: str, *arguments: str) -> Breakag
         lab[node].redirect(port, IMPOSTOR)
 
     return breaks
+
+
+def offloads(node: str, network: str) -> Breakage:
+    """A node hands its card frames above the MTU, for the card to cut (TSO, GSO)."""
+
+    def breaks(lab: Lab) -> None:
+        features = ("tx", "sg", "gso", "tso")
+        card = ["ethtool", "-K", lab[node].interface_on(network)]
+        lab[node].run([*card, *(word for name in features for word in (name, "on"))], check=True)
+        lab[node].undo_later(
+            lambda: lab[node].run([*card, *(word for name in features for word in (name, "off"))])
+        )
+
+    return breaks

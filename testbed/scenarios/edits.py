@@ -74,6 +74,11 @@ def dropped(choose: Choice) -> EditFunction:
     return edit
 
 
+def delayed(choose: Choice, seconds: float) -> EditFunction:
+    """Let the chosen frames have been seen later; with a negative number, earlier."""
+    return changed(choose, lambda frame: frame.replaced(time_ns=frame.time_ns + int(seconds * 1e9)))
+
+
 def leaked(choose: Choice, vantage: str) -> EditFunction:
     """Show copies of the chosen frames, as received, at another vantage point."""
 
@@ -123,5 +128,15 @@ def renamed_remote(choose: Callable[[Evidence], Iterable[Action]], address: str)
     def edit(seen: Evidence) -> Evidence:
         numbers = {action.number for action in choose(seen)}
         return seen.map_actions(lambda action: change(action) if action.number in numbers else action)
+
+    return edit
+
+
+def with_error(choose: Callable[[Evidence], Iterable[Action]], error: str | None) -> EditFunction:
+    """Let the chosen actions have ended with another error, or with none."""
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {action.number for action in choose(seen)}
+        return seen.map_actions(lambda a: replace(a, error=error) if a.number in numbers else a)
 
     return edit
