@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MARKER = "lab_nodes(*names): run the test once for each of these nodes, or of all; `node` is the one"
 FILE = "lab_file"
+BACKENDS = ("docker",)
 RECORD = ("all", "asked")
 KEEP = ("never", "failed", "always")
 
@@ -33,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options, and `lab_file` for the configuration file."""
     group = parser.getgroup("testbed", "network labs")
     group.addoption("--lab-file", metavar="FILE", help="the Compose file that `lab` runs")
-    group.addoption("--lab-backend", metavar="NAME", default="docker", help="what runs it (docker)")
+    group.addoption("--lab-backend", choices=BACKENDS, default=BACKENDS[0], help="what runs it (docker)")
     group.addoption(
         "--lab-keep", choices=KEEP, default=KEEP[0], help="when to leave the lab up at the end (never)"
     )

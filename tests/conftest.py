@@ -13,7 +13,7 @@ from tests.backends.engine_view import why_no_engine
 pytest_plugins = ["pytester"]
 
 HERE = Path(__file__).parent
-WITH_ENGINE = ("backends", "integration", "plugin", "scenarios", "setup")
+WITH_ENGINE = ("backends", "cli", "docs", "integration", "plugin", "scenarios", "setup")
 """The suites that act on a real engine."""
 
 CI = bool(os.environ.get("CI"))

@@ -6,7 +6,7 @@ import functools
 import os
 import secrets
 import sys
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REQUIRE = "TESTBED_REQUIRE_ENGINE"
 """Set to anything but 0: a test that needs a lab fails where no engine answers, instead of being skipped."""
 
+BACKENDS: Mapping[str, Callable[[], Backend]] = {"docker": docker}
+
 TAKEN: pytest.StashKey[Recordings] = pytest.StashKey()
 
 
@@ -43,6 +45,7 @@ class LabSession:
         self.file = file or find_file(folder) or shipped_file()
         self.kept: list[str] = []
         self.lab: Lab | None = None
+        self._backend: str = config.option.lab_backend
         self._keep: str = config.option.lab_keep
         self._record: str = config.option.lab_record
         self._worker: dict[str, str] | None = getattr(config, "workerinput", None)
@@ -76,7 +79,7 @@ class LabSession:
     def up(self) -> Lab:
         """Bring the lab up, or say in one message why not: skip without an engine, fail otherwise."""
         try:
-            self.lab = self._started(docker())
+            self.lab = self._started(BACKENDS[self._backend]())
         except EngineUnavailable as error:
             if os.environ.get(REQUIRE, "0") not in ("", "0"):
                 reason = f"{error}\n  {REQUIRE} is set, so this is no reason to skip"

@@ -89,6 +89,7 @@ def test_its_neighbour_table_holds_the_macs_that_its_neighbours_have(
     node: Node, lab: Lab, beside: Any
 ) -> None:
     """After a word with each, it knows each node of its networks by that node's own MAC, and nobody else."""
+    node.forget_neighbours()
     true: dict[str, str] = {}
     for network in node.declared.networks:
         for other in lab:

@@ -65,6 +65,12 @@ def test_a_file_that_is_not_there_is_a_usage_error(outer: Run) -> None:
     result.stderr.fnmatch_lines(["ERROR: the lab's Compose file is not there: *nowhere.yaml"])
 
 
+@pytest.mark.parametrize("option", ["--lab-backend=abacus", "--lab-keep=sometimes", "--lab-record=some"])
+def test_an_option_that_cannot_be_is_a_usage_error(outer: Run, option: str) -> None:
+    """Nothing is accepted and then ignored."""
+    assert outer(USES_A_LAB, option).ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_mistakes_in_a_file_are_told_without_our_innards(outer: Run, pytester: pytest.Pytester) -> None:
     """All of them, each with its line, where the lab is asked for and where its nodes are."""
     bad = "services:\n  one:\n    image: a\n    networks: {nowhere: {}}\n  two:\n    image: [1]\n"
