@@ -51,6 +51,7 @@ def scenario(result: Result) -> dict[str, Any]:
         "rfc": list(subject.rfc),
         "claim": claim and {"text": claim.text, "verdict": str(claim.verdict), "reason": claim.reason},
         "round": result.round,
+        "mutant": result.mutant,
         "lab": result.lab,
         "seconds": round(result.seconds, 6),
         **verdict(result.verdict),

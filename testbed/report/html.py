@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -28,18 +29,21 @@ TEMPLATES: Final = Path(__file__).with_name("templates")
 def render(run: RunResult, *, capture: str = "") -> str:
     """Return the report of a run. capture: the capture file, relative to the report; empty: none to link."""
     pages = pages_of(run.results)
+    sound = replace(run, results=tuple(result for result in run.results if not result.mutant))
     script = _part("report.js")
     text = _environment().get_template("report.html").render(
         run=run,
         pages=pages,
-        layers=[(layer, [page for page in pages if page.layer == layer]) for layer in LAYERS],
-        counts=[(status.value, run.count(status)) for status in Status if run.count(status)],
-        checks=sum(len(page.checks) for page in pages),
+        layers=[(layer, [p for p in pages if p.layer == layer and not p.mutant]) for layer in LAYERS],
+        counts=[(status.value, sound.count(status)) for status in Status if sound.count(status)],
+        sound=sound,
+        mutants=[page for page in pages if page.mutant],
+        checks=sum(len(page.checks) for page in pages if not page.mutant),
         begun=datetime.fromtimestamp(run.begun, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         versions=sorted(run.versions.items()),
         topologies=_topologies(run),
-        troubled=[page for page in pages if page.status != Status.PASSED.value],
-        unstable=run.unstable(),
+        troubled=[page for page in pages if page.status != Status.PASSED.value and not page.mutant],
+        unstable=sound.unstable(),
         capture=capture,
         style=Markup(_style()),
         script=Markup(script),

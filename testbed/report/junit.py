@@ -29,6 +29,7 @@ def render(run: RunResult) -> str:
 
 def _suite(run: RunResult, result: Result) -> ElementTree.Element:
     name = result.id if result.round == 1 else f"{result.id} (round {result.round})"
+    name += f" [{result.mutant}]" if result.mutant else ""
     cases = [_case(name, item) for item in result.verdict.checks] or [_whole(name, result)]
     begun = datetime.fromtimestamp(run.begun, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     suite = ElementTree.Element(

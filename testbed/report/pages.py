@@ -65,9 +65,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A scenario as a page shows it: the worst of its rounds, with the statuses of all."""
+    """A scenario as a page shows it: the worst of its rounds, with the statuses of all.
+
+    id: unique among the pages; name: the scenario's. mutant: what was broken on purpose, else empty;
+    then kills are the checks that it is to turn red, and fell those that it did.
+    """
 
     id: str
+    name: str
+    mutant: str
+    kills: tuple[str, ...]
+    fell: tuple[str, ...]
     title: str
     teaches: Markup
     layer: str
@@ -91,11 +99,18 @@ class Page:
 
 
 def pages_of(results: Iterable[Result]) -> list[Page]:
-    """Return a page for each scenario, by layer, the application's first; in each in the order of the run."""
-    rounds: dict[str, list[Result]] = {}
+    """Return a page for each scenario, and behind it one for each mutant that it was run under.
+
+    By layer, the application's first; in each in the order of the run.
+    """
+    rounds: dict[str, dict[str, list[Result]]] = {}
     for result in results:
-        rounds.setdefault(result.id, []).append(result)
-    made = [_page(_worst(found), found) for found in rounds.values()]
+        rounds.setdefault(result.id, {}).setdefault(result.mutant, []).append(result)
+    made = [
+        _page(_worst(found), found, f"{name}~{at}" if mutant else name)
+        for name, mutants in rounds.items()
+        for at, (mutant, found) in enumerate(sorted(mutants.items(), key=lambda item: item[0] != ""))
+    ]
     return sorted(made, key=lambda page: LAYERS.index(page.layer) if page.layer in LAYERS else len(LAYERS))
 
 
@@ -103,7 +118,7 @@ def _worst(results: Sequence[Result]) -> Result:
     return min(results, key=lambda result: _WORST.index(result.status))
 
 
-def _page(result: Result, rounds: Sequence[Result]) -> Page:
+def _page(result: Result, rounds: Sequence[Result], key: str) -> Page:
     subject, status = result.scenario, result.status
     claim = getattr(subject, "claim", None)
     verdict = str(claim.verdict) if claim else ""
@@ -111,7 +126,11 @@ def _page(result: Result, rounds: Sequence[Result]) -> Page:
     markers = frozenset(f.number for f in evidence.frames if f.is_marker) if evidence else frozenset()
     doc = (subject.__doc__ or "").split("\n", 1)
     return Page(
-        id=result.id,
+        id=key,
+        name=result.id,
+        mutant=result.mutant,
+        kills=_kills(result),
+        fell=tuple(item.check.name for item in result.verdict.checks if item.status is Status.FAILED),
         title=clean(subject.title()),
         teaches=prose(doc[1]) if len(doc) > 1 else Markup(""),
         layer=str(getattr(subject, "layer", "")),
@@ -128,11 +147,17 @@ def _page(result: Result, rounds: Sequence[Result]) -> Page:
         claim_shown=status is Status.PASSED,
         checks=tuple(_check(item, markers) for item in result.verdict.checks),
         rounds=tuple(one.status.value for one in rounds) if len(rounds) > 1 else (),
-        picture=_picture(result, evidence) if evidence is not None else None,
+        picture=_picture(result, evidence, key) if evidence is not None else None,
         faults=_faults(evidence),
         gaps=tuple(clean(str(gap)) for gap in evidence.gaps) if evidence else (),
         trace=clean(result.trace),
     )
+
+
+def _kills(result: Result) -> tuple[str, ...]:
+    """The checks that the mutant declares to turn red, in the order of the checks."""
+    kills = {mutant.name: mutant.kills for mutant in result.scenario.mutants}.get(result.mutant, frozenset())
+    return tuple(check.name for check in result.scenario.checks() if check.name in kills)
 
 
 def _key(citation: Citation) -> str:
@@ -156,15 +181,15 @@ def _check(item: CheckVerdict, markers: frozenset[int]) -> CheckView:
     )
 
 
-def _picture(result: Result, evidence: Evidence) -> Picture | None:
+def _picture(result: Result, evidence: Evidence, key: str) -> Picture | None:
     ladder = focused(folded(ladder_of(evidence, result.verdict)), MOST_ROWS, around=6)
     if not ladder.rows:
         return None
     cites = (one for item in result.verdict.checks for one in item.finding.cites)
     frames = chosen(evidence, ladder, (one.number for one in cites if one.kind == "frame"))
     return Picture(
-        heads=Markup(ladder_svg.render_heads(ladder, f"heads-{result.id}")),
-        body=Markup(ladder_svg.render(ladder, alone=False, key=f"ladder-{result.id}")),
+        heads=Markup(ladder_svg.render_heads(ladder, f"heads-{key}")),
+        body=Markup(ladder_svg.render(ladder, alone=False, key=f"ladder-{key}")),
         nodes=tuple(dict.fromkeys(line.node for line in ladder.lines)),
         protocols=_protocols(ladder),
         omitted=ladder.omitted,

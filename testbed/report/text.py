@@ -55,7 +55,8 @@ def _headline(result: Result, style: Style) -> str:
     mark = style.paint(result.status.value, MARKS[result.status])
     time = f"{result.seconds:.2f} s" if result.seconds else ""
     again = f" (round {result.round})" if result.round > 1 else ""
-    name = f"{result.id}{again}"
+    mutant = f" [{result.mutant}]" if result.mutant else ""
+    name = f"{result.id}{mutant}{again}"
     room = style.width - columns(name) - columns(time) - 6
     title = cut(clean(result.scenario.title()), max(0, room))
     gap = " " * max(2, style.width - 2 - columns(name) - 2 - columns(title) - columns(time))

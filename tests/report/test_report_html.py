@@ -9,11 +9,12 @@ import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from testbed.checks import Verdict
+from testbed.checks import Check, Verdict
 from testbed.report import html
 from testbed.report.anatomy import anatomy
 from testbed.report.prose import prose
 from testbed.results import RunResult
+from testbed.scenario import Mutant
 from tests.frames_builder import ACK, PSH
 from tests.report.conftest import Handshake, checked, frames
 from tests.report.story import Story
@@ -187,3 +188,25 @@ def test_prose() -> None:
         "<ul><li>first</li><li>second <code>x&lt;y</code></li></ul>\n"
         "<pre>code &lt;b&gt;</pre>"
     )
+
+
+def test_mutants(run: RunResult) -> None:
+    """A broken network has a page of its own: what was broken, and whether just that fell which should."""
+
+    class Broken(Handshake):
+        """Three segments open a connection."""
+
+        mutants = (Mutant("nobody listens", kills=("numbers",)), Mutant("silence", kills=("segments",)))
+
+        @classmethod
+        def checks(cls) -> tuple[Check, ...]:
+            return tuple(item.check for item in run.results[0].verdict.checks)
+
+    sound = replace(run.results[1], scenario=Broken)
+    broken = [replace(run.results[0], scenario=Broken, mutant=name) for name in ("nobody listens", "silence")]
+    text = html.render(replace(run, results=(sound, *broken)))
+    Whole(text)
+    assert "testbed 20261123-061601-4f2a: passed" in text
+    assert "Broken on purpose: nobody listens" in text
+    assert "✓ turned red just what it is to: numbers" in text
+    assert "✗ turned red numbers; it is to turn red segments" in text
