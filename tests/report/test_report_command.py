@@ -39,4 +39,4 @@ def test_report_elsewhere(kept: Path, tmp_path: Path) -> None:
     """Written elsewhere, it links to the capture where that is."""
     path = tmp_path / "elsewhere.html"
     CliRunner().invoke(command, [str(kept), "-o", str(path)], catch_exceptions=False)
-    assert 'href=".testbed/runs/a-run/capture.pcapng"' in path.read_text(encoding="utf-8")
+    assert f'href="{(kept / "capture.pcapng").resolve().as_uri()}"' in path.read_text(encoding="utf-8")
