@@ -21,6 +21,7 @@ from testbed.runner.judging import judge, judged, not_run
 from testbed.runner.labs import Labs
 from testbed.runner.plan import Task
 from testbed.runner.single import Performance, perform
+from testbed.runner.undone import Condition
 from testbed.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Run:
         self._listener = listener
         self._limits = limits
         self._busy: dict[str, Task] = {}
+        self._left: dict[str, Condition | None] = {}
         self._free: list[tuple[Path, Lab]] = []
         self._stop = threading.Event()
         self._ended: queue.SimpleQueue[tuple[Task, Lab, Performance | BaseException]] = queue.SimpleQueue()
@@ -111,7 +113,8 @@ class Run:
         def work() -> None:
             outcome: Performance | BaseException
             try:
-                outcome = perform(lab, task, timeout=self._limits.timeout, stop=self._stop)
+                before = self._left.get(lab.name)
+                outcome = perform(lab, task, timeout=self._limits.timeout, stop=self._stop, before=before)
             except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
                 outcome = exc
             self._ended.put((task, lab, outcome))
@@ -134,6 +137,7 @@ class Run:
         del self._busy[lab.name]
         if isinstance(outcome, BaseException):
             raise outcome
+        self._left[lab.name] = outcome.left
         result = self._judge(task, lab, outcome)
         if outcome.spoiled and not self._labs.attached:
             if not self._stop.is_set():

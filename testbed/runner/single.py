@@ -36,13 +36,14 @@ class Performance:
 
     error: what the act, or the recording, raised. judged: the recording can be judged all the same,
     for what failed is in it: a refused connection is evidence. spoiled: the lab is not as it was
-    before, and why.
+    before, and why. left: what the lab is like afterwards.
     """
 
     evidence: Evidence | None = None
     error: BaseException | None = None
     judged: bool = True
     spoiled: str = ""
+    left: Condition | None = None
     seconds: float = 0.0
 
     @property
@@ -67,17 +68,24 @@ class Performance:
         return f"{type(self.error).__name__}: {self.error}"
 
 
-def perform(lab: Lab, task: Task, *, timeout: float | None, stop: threading.Event) -> Performance:
+def perform(
+    lab: Lab,
+    task: Task,
+    *,
+    timeout: float | None,
+    stop: threading.Event,
+    before: Condition | None = None,
+) -> Performance:
     """Let a scenario act on a lab while it is recorded, and undo on the lab what it did.
 
     The network is broken, where the task says how, before the recording begins. timeout: seconds that
-    the act may take. Raises nothing that a scenario or a lab can cause.
+    the act may take. before: what the lab is like; None: it is looked at. Raises nothing that a
+    scenario or a lab can cause.
     """
     begun = time.monotonic()
     done = Performance()
-    before: Condition = {}
     try:
-        before = condition(lab)
+        before = before or condition(lab)
         scenario = task.mutant.prepared(task.scenario, lab) if task.mutant else task.scenario()
         _record(lab, scenario, timeout, stop, done)
     except (TestbedError, OSError) as exc:
@@ -115,11 +123,13 @@ def _from(file: str, trace: TracebackType | None) -> TracebackType | None:
     return own or trace
 
 
-def _undo(lab: Lab, before: Condition, done: Performance) -> None:
+def _undo(lab: Lab, before: Condition | None, done: Performance) -> None:
     """Undo what the scenario changed, and see that the lab is as it was; else it is not used again."""
     try:
         lab.undo.unwind()
     except TestbedError as exc:
         done.spoiled = done.spoiled or str(exc)
-    if not done.spoiled and (changed := differences(before, condition(lab))):
-        done.spoiled = f"what was changed is not all undone: {'; '.join(changed)}"
+    if not done.spoiled and before is not None:
+        done.left = condition(lab)
+        if changed := differences(before, done.left):
+            done.spoiled = f"what was changed is not all undone: {'; '.join(changed)}"

@@ -22,8 +22,8 @@ Condition = Mapping[str, frozenset[str]]
 
 
 def condition(lab: Lab) -> Condition:
-    """What is true of each node that runs; of one whose probe does not answer, just that."""
-    nodes = [node for node in lab if lab.state(node.name).running]
+    """What is true of each node; of one that does not run, or whose probe does not answer, just that."""
+    nodes = lab.nodes
     with ThreadPoolExecutor(max(1, min(16, len(nodes)))) as pool:
         return dict(zip((node.name for node in nodes), pool.map(_told, nodes), strict=True))
 
@@ -42,7 +42,7 @@ def _told(node: Node) -> frozenset[str]:
     try:
         return frozenset([*_interfaces(node), *_routes(node), *_neighbours(node), *_rules(node)])
     except (TestbedError, OSError) as exc:
-        return frozenset([f"it does not answer: {exc}"])
+        return frozenset([f"it does not answer: {str(exc).splitlines()[0]}"])
 
 
 def _interfaces(node: Node) -> list[str]:
