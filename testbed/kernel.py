@@ -93,8 +93,8 @@ class Kernel(Remote):
         }  # fmt: skip
         try:
             self.call(
-                "system.await_socket", within=timeout,
-                wanted={**wanted, **condition}, timeout=timeout, absent=not condition,
+                "system.await_sockets", within=timeout, timeout=timeout, wanted={**wanted, **condition},
+                least=int(bool(condition)), most=None if condition else 0,
             )  # fmt: skip
         except TimeoutError as error:
             words = " ".join(f"{key}={value}" for key, value in condition.items()) or "gone"
@@ -102,6 +102,51 @@ class Kernel(Remote):
                 f"wait until {self.name}'s socket {local} to {remote} is {words}",
                 f"not in {timeout:g} s: {error}",
             ) from error
+
+    def await_sockets(
+        self,
+        *,
+        least: int = 0,
+        most: int | None = None,
+        timeout: float = 5.0,
+        every: float = 0.005,
+        **wanted: Any,
+    ) -> int:
+        """Wait until this node's kernel has from `least` to `most` TCP sockets of a kind; return how many.
+
+        wanted: `state="SYN-RECV", local_port=8888`, as `testbed.probe.diag.read_socket` names them; a
+        list means any of them. every: seconds between two looks. DeadlinePassed after `timeout` seconds.
+        """
+        with self.doing("await_sockets", least=least, most=most, **wanted) as doing:
+            try:
+                found: int = self.call(
+                    "system.await_sockets", within=timeout,
+                    wanted=wanted, timeout=timeout, least=least, most=most, every=every,
+                )  # fmt: skip
+            except TimeoutError as error:
+                range_ = f"{least} or more" if most is None else f"from {least} to {most}"
+                raise DeadlinePassed(
+                    f"wait until {self.name} has {range_} sockets {wanted}", f"not in {timeout:g} s: {error}"
+                ) from error
+            doing.result = found
+        return found
+
+    def await_counter(self, name: str, least: int, timeout: float = 5.0) -> int:
+        """Wait until a counter (see `counters`) has grown to `least`; return its value.
+
+        DeadlinePassed after `timeout` seconds, Unsupported for one that this kernel does not have.
+        """
+        with self.doing("await_counter", counter=name, least=least) as doing:
+            try:
+                value: int = self.call(
+                    "system.await_counter", within=timeout, name=name, least=least, timeout=timeout
+                )
+            except TimeoutError as error:
+                raise DeadlinePassed(
+                    f"wait for {name} of {self.name}", f"not in {timeout:g} s: {error}"
+                ) from error
+            doing.result = value
+        return value
 
     # -- settings, each undone at the scenario's end
 

@@ -156,23 +156,28 @@ class Evidence:
         wanted = " ".join(str(part) for part in (node, name, f"in step {step!r}" if step else None) if part)
         raise NothingSeen(f"an action {wanted}")
 
+    def step(self, name: str) -> Step:
+        """A part of the scenario, by its name; NothingSeen when it was never reached."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise NothingSeen(f"step {name!r}")
+
     def during(self, step: str) -> Evidence:
         """What was recorded during a step of the scenario; NothingSeen when it was never reached.
 
         Markers are kept: the place was watched all the while.
         """
-        for known in self.steps:
-            if known.name == step:
-                begin, end = known.begin_ns, known.end_ns
-                return self.edited(
-                    begin_ns=begin,
-                    end_ns=end,
-                    frames=tuple(f for f in self.frames if f.is_marker or begin <= f.time_ns <= end),
-                    tcp_samples=tuple(s for s in self.tcp_samples if begin <= s.time_ns <= end),
-                    neighbour_samples=tuple(s for s in self.neighbour_samples if begin <= s.time_ns <= end),
-                    actions=tuple(action for action in self.actions if action.step == step),
-                )
-        raise NothingSeen(f"step {step!r}")
+        known = self.step(step)
+        begin, end = known.begin_ns, known.end_ns
+        return self.edited(
+            begin_ns=begin,
+            end_ns=end,
+            frames=tuple(f for f in self.frames if f.is_marker or begin <= f.time_ns <= end),
+            tcp_samples=tuple(s for s in self.tcp_samples if begin <= s.time_ns <= end),
+            neighbour_samples=tuple(s for s in self.neighbour_samples if begin <= s.time_ns <= end),
+            actions=tuple(action for action in self.actions if action.step == step),
+        )
 
     def all_actions(
         self, node: str | None = None, name: str | None = None, step: str | None = None

@@ -62,6 +62,11 @@ class States(Sequence[TcpSample]):
         """Keep the samples for which test is true; `what` says it in words."""
         return States(filter(test, self._samples), f"{what} {self.what}".strip(), self.end_ns, self.citations)
 
+    def at(self, time_ns: int) -> States:
+        """Each socket as it was last seen by a moment; meant for the samples of many."""
+        latest = {(one.local, one.remote): one for one in self._samples if one.time_ns <= time_ns}
+        return States(latest.values(), f"{self.what} at a moment", self.end_ns, self.citations)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The states passed through, each once for each time that it was entered."""

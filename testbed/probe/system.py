@@ -31,6 +31,10 @@ TOLD = (
 ).split()
 # Seconds between two looks while waiting for a state of a socket.
 LOOK_EVERY = 0.001
+# Seconds between two looks at the counters, which take longer to read.
+COUNT_EVERY = 0.005
+# Sockets that an error names.
+_TOLD_OF = 20
 
 
 class System:
@@ -74,13 +78,18 @@ class System:
         finally:
             table.close()
 
-    def op_await_socket(
-        self, wanted: Mapping[str, Any], timeout: float, absent: bool = False
-    ) -> dict[str, Any]:
-        """Wait until there is a socket with all the wanted values (absent: none); return it.
+    def op_await_sockets(
+        self,
+        wanted: Mapping[str, Any],
+        timeout: float,
+        least: int = 1,
+        most: int | None = None,
+        every: float = LOOK_EVERY,
+    ) -> int:
+        """Wait until between `least` and `most` sockets have all the wanted values; return how many.
 
         wanted: any keys of a socket ("state", "local_port", "remote", …); a list means any of them.
-        While the sockets are sampled, each look here is one of the sampler's.
+        every: seconds between two looks. While the sockets are sampled, each look is one of the sampler's.
         """
         sampler = self._agent.made("sampler")
         table = None if sampler is not None and sampler.running else SocketTable()
@@ -88,15 +97,26 @@ class System:
         try:
             while True:
                 rows = sampler.sockets.look() if table is None else table.read()
-                fit = [row for row in rows if all(_is(row[key], value) for key, value in wanted.items())]
-                if bool(fit) != absent:
-                    return fit[0] if fit else {}
+                fit = sum(all(_is(row[key], value) for key, value in wanted.items()) for row in rows)
+                if least <= fit and (most is None or fit <= most):
+                    return fit
                 if time.monotonic() >= deadline:
-                    raise Deadline(_missed(rows, wanted, absent))
-                time.sleep(LOOK_EVERY)
+                    raise Deadline(_missed(rows, wanted, fit))
+                time.sleep(every)
         finally:
             if table is not None:
                 table.close()
+
+    def op_await_counter(self, name: str, least: int, timeout: float) -> int:
+        """Wait until a counter of the kernel's has grown to `least`; return its value."""
+        deadline = time.monotonic() + timeout
+        while (value := read_counters().get(name)) is None or value < least:
+            if value is None:
+                raise Unsupported(f"no counter {name}")
+            if time.monotonic() >= deadline:
+                raise Deadline(f"{name} is {value}, not yet {least}")
+            time.sleep(COUNT_EVERY)
+        return value
 
     def op_counters(self) -> dict[str, int]:
         """The kernel's counters of IP, ICMP, TCP, UDP and TcpExt, by their joined names."""
@@ -111,13 +131,14 @@ class System:
         return before
 
 
-def _missed(rows: list[dict[str, Any]], wanted: Mapping[str, Any], absent: bool) -> str:
+def _missed(rows: list[dict[str, Any]], wanted: Mapping[str, Any], fit: int) -> str:
     there = ", ".join(
         f"{row['local']}:{row['local_port']} {row['remote']}:{row['remote_port']} {row['state']}"
         f" ({row['receive_queue']} unread)"
-        for row in rows
+        for row in rows[:_TOLD_OF]
     )
-    return f"{'still a' if absent else 'no'} socket {dict(wanted)}; there are: {there or 'none'}"
+    more = f" and {len(rows) - _TOLD_OF} more" if len(rows) > _TOLD_OF else ""
+    return f"{fit} sockets {dict(wanted)}; there are: {there or 'none'}{more}"
 
 
 def _is(value: Any, wanted: Any) -> bool:

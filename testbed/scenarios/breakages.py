@@ -136,3 +136,13 @@ def offloads(node: str, network: str) -> Breakage:
         )
 
     return breaks
+
+
+def swaps_ports(node: str, one: int, other: int) -> Breakage:
+    """What comes for one port of a node is handed to another, and the other way round."""
+
+    def breaks(lab: Lab) -> None:
+        lab[node].redirect(one, other)
+        lab[node].redirect(other, one)
+
+    return breaks

@@ -22,6 +22,7 @@ ARP_TARGET_MAC = slice(32, 38)
 IP_TTL = slice(22, 23)
 IP_CHECKSUM = slice(24, 26)
 IP_SOURCE = slice(26, 30)
+TCP_DESTINATION_PORT = slice(36, 38)
 TCP_SEQUENCE = slice(38, 42)
 TCP_ACKNOWLEDGMENT = slice(42, 46)
 TCP_FLAGS = slice(47, 48)
@@ -116,6 +117,37 @@ def without_state(state: str, node: str) -> EditFunction:
         return None if (sample.node, sample.state) == (node, state) else sample
 
     return lambda seen: seen.map_tcp_samples(keep)
+
+
+def other_state(state: str, node: str, instead: str) -> EditFunction:
+    """Let a node's sockets that were in one state have been in another."""
+
+    def change(sample: TcpSample) -> TcpSample:
+        return replace(sample, state=instead) if (sample.node, sample.state) == (node, state) else sample
+
+    return lambda seen: seen.map_tcp_samples(change)
+
+
+def with_error(choose: Callable[[Evidence], Iterable[Action]], error: str | None) -> EditFunction:
+    """Let the chosen actions have ended with another error, or without one."""
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {action.number for action in choose(seen)}
+        return seen.map_actions(lambda one: replace(one, error=error) if one.number in numbers else one)
+
+    return edit
+
+
+def saying(old: str, new: str) -> EditFunction:
+    """Let the programs that ran in nodes' containers have written something else to stdout."""
+
+    def change(action: Action) -> Action:
+        if action.name != "exec" or action.result is None:
+            return action
+        said = action.result["stdout"].replace(old.encode(), new.encode())
+        return replace(action, result={**action.result, "stdout": said})
+
+    return lambda seen: seen.map_actions(change)
 
 
 def renamed_remote(choose: Callable[[Evidence], Iterable[Action]], address: str) -> EditFunction:

@@ -138,3 +138,11 @@ def test_an_edited_frame_is_decoded_anew() -> None:
     data[38:42] = (7).to_bytes(4, "big")
     assert tcp_of(frame).sequence == 100
     assert tcp_of(frame.replaced(data=bytes(data))).sequence == 7
+
+
+def test_sockets_at_a_moment_are_as_they_were_last_seen() -> None:
+    """Each socket once: neither what it was before nor what became of it."""
+    sockets = evidence().sockets("client")
+    assert [one.state for one in sockets.at(2 * MS)] == []
+    assert [one.state for one in sockets.at(5 * MS)] == ["ESTABLISHED"]
+    assert [one.state for one in sockets.at(20 * MS)] == ["CLOSED"]
