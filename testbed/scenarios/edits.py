@@ -128,16 +128,6 @@ def other_state(state: str, node: str, instead: str) -> EditFunction:
     return lambda seen: seen.map_tcp_samples(change)
 
 
-def with_error(choose: Callable[[Evidence], Iterable[Action]], error: str | None) -> EditFunction:
-    """Let the chosen actions have ended with another error, or without one."""
-
-    def edit(seen: Evidence) -> Evidence:
-        numbers = {action.number for action in choose(seen)}
-        return seen.map_actions(lambda one: replace(one, error=error) if one.number in numbers else one)
-
-    return edit
-
-
 def saying(old: str, new: str) -> EditFunction:
     """Let the programs that ran in nodes' containers have written something else to stdout."""
 
