@@ -20,6 +20,7 @@ from testbed.runner.events import Listener
 from testbed.runner.judging import judge, judged, not_run
 from testbed.runner.labs import Labs
 from testbed.runner.plan import Task
+from testbed.runner.schedule import Begin, Schedule, Up
 from testbed.runner.single import Performance, perform
 from testbed.runner.undone import Condition
 from testbed.runs import RunFolder
@@ -44,14 +45,12 @@ class Run:
         self, tasks: list[Task], labs: Labs, folder: RunFolder, listener: Listener, limits: Limits
     ) -> None:
         self.results: list[Result] = []
-        self._tasks = tasks
         self._labs = labs
         self._folder = folder
         self._listener = listener
         self._limits = limits
-        self._busy: dict[str, Task] = {}
+        self._schedule: Schedule[Lab] = Schedule(tasks, limits.jobs, labs.attached)
         self._left: dict[str, Condition | None] = {}
-        self._free: list[tuple[Path, Lab]] = []
         self._stop = threading.Event()
         self._ended: queue.SimpleQueue[tuple[Task, Lab, Performance | BaseException]] = queue.SimpleQueue()
         self._some_ended = threading.Event()
@@ -62,52 +61,40 @@ class Run:
         Raises KeyboardInterrupt, what Lab.up raises for the first lab of all, StorageFull.
         """
         try:
-            while self._tasks or self._busy:
-                while self._tasks and self._begin_one():
-                    pass
-                if self._busy:
+            while not self._schedule.over:
+                self._begin_what_can()
+                if self._schedule.busy:
                     self._end_some()
         except BaseException:
             self._stop.set()
             with shielded():
-                while self._busy:
+                self._schedule.give_up()
+                while self._schedule.busy:
                     self._end_some()
             raise
 
-    def _begin_one(self) -> bool:
-        """Begin a task on a free lab, or on a new one where there may be one more; say whether one began."""
-        for index, task in enumerate(self._tasks):
-            for place, (file, lab) in enumerate(self._free):
-                if file == task.file:
-                    del self._tasks[index], self._free[place]
-                    self._begin(task, lab)
-                    return True
-        self._drop_idle()
-        if len(self._busy) + len(self._free) >= self._limits.jobs:
-            return False
-        file = self._tasks[0].file
-        try:
-            lab = self._labs.up(file)
-        except TestbedError as exc:
-            if not self.results and not self._busy:
-                raise
-            self._give_up(file, f"no lab for it: {exc}")
-        else:
-            self._free.append((file, lab))
-        return True
-
-    def _drop_idle(self) -> None:
-        """Take down the labs that no task wants any more."""
-        wanted = {task.file for task in self._tasks}
-        for file, lab in list(self._free):
-            if file not in wanted:
-                self._free.remove((file, lab))
+    def _begin_what_can(self) -> None:
+        while True:
+            for lab in self._schedule.unwanted():
                 self._labs.down(lab)
+            with shielded():  # between deciding and doing, nothing may come
+                step = self._schedule.next()
+                if isinstance(step, Begin):
+                    self._begin(step.task, step.lab)
+            if step is None:
+                return
+            if isinstance(step, Up):
+                self._bring_up(step.file)
 
-    def _give_up(self, file: Path, reason: str) -> None:
-        for task in [task for task in self._tasks if task.file == file]:
-            self._tasks.remove(task)
-            self.keep(not_run(task, reason))
+    def _bring_up(self, file: Path) -> None:
+        """Bring up a lab; where that fails, its tasks are unknown, unless it is the first thing of all."""
+        try:
+            self._schedule.has_lab(file, self._labs.up(file))
+        except TestbedError as exc:
+            if not self.results and not self._schedule.busy:
+                raise
+            for task in self._schedule.give_up(file):
+                self.keep(not_run(task, f"no lab for it: {exc}"))
 
     def _begin(self, task: Task, lab: Lab) -> None:
         def work() -> None:
@@ -120,10 +107,8 @@ class Run:
             self._ended.put((task, lab, outcome))
             self._some_ended.set()
 
-        with shielded():
-            self._listener.begins(task.selected, lab.name)
-            self._busy[lab.name] = task
-            threading.Thread(target=work, name=f"testbed {task.scenario.id}", daemon=True).start()
+        self._listener.begins(task.selected, lab.name)
+        threading.Thread(target=work, name=f"testbed {task.scenario.id}", daemon=True).start()
 
     def _end_some(self) -> None:
         """Wait until a scenario has ended, and take in all that have."""
@@ -134,7 +119,7 @@ class Run:
                 self._take(*self._ended.get())
 
     def _take(self, task: Task, lab: Lab, outcome: Performance | BaseException) -> None:
-        del self._busy[lab.name]
+        self._schedule.ended(task)
         if isinstance(outcome, BaseException):
             raise outcome
         self._left[lab.name] = outcome.left
@@ -144,9 +129,9 @@ class Run:
                 self._listener.note(f"lab {lab.name} is not used again: {outcome.spoiled}")
             self._labs.down(lab)
         else:
-            self._free.append((task.file, lab))
+            self._schedule.has_lab(task.file, lab)
         if self._limits.first_red and result.status in (Status.FAILED, Status.UNKNOWN):
-            self._tasks.clear()
+            self._schedule.give_up()
 
     def _judge(self, task: Task, lab: Lab, outcome: Performance) -> Result:
         ending = outcome.ending

@@ -16,7 +16,8 @@ from testbed.evidence import Evidence
 from testbed.falsify import Falsification, Trial, edits_of, falsification
 from testbed.results import Result, RunResult
 from testbed.runner.judging import Ending, judge
-from testbed.runner.plan import plan
+from testbed.runner.plan import Task, plan
+from testbed.runner.schedule import Schedule, Up
 from testbed.runner.selection import Selected, select
 from testbed.runner.undone import differences
 from testbed.runner.watch import Watched
@@ -309,3 +310,71 @@ def test_sources_of_scenarios() -> None:
     """A shipped scenario has no folder; a file's has the file's."""
     assert Selected(Story).folder is None
     assert Selected(Story, "/tmp/x/mine.py").folder == Path("/tmp/x")
+
+
+# -- what begins next
+
+
+class Long(Story):
+    """It waits for a minute."""
+
+    id = "unit.long"
+    long = 60.0
+
+
+HERE, THERE = Path("here.yaml"), Path("there.yaml")
+
+
+def task(scenario: type[Scenario] = Story, file: Path = HERE, number: int = 1) -> Task:
+    """A task."""
+    return Task(Selected(scenario), file, number)
+
+
+def carried_out(schedule: Schedule[str]) -> list[str]:
+    """Do what the schedule says until it says to wait; return it in words. Labs are named as they come up."""
+    done: list[str] = []
+    while (step := schedule.next()) is not None:
+        if isinstance(step, Up):
+            name = f"{step.file.stem}{len([line for line in done if line.startswith('up')])}"
+            schedule.has_lab(step.file, name)
+            done.append(f"up {name}")
+        else:
+            done.append(f"{step.task.scenario.id} on {step.lab}")
+    return done
+
+
+def test_one_after_another_on_one_lab() -> None:
+    """With one job, the second scenario waits, and then takes the same lab."""
+    first, second = task(), task(number=2)
+    schedule: Schedule[str] = Schedule([first, second], jobs=1)
+    assert carried_out(schedule) == ["up here0", "unit.story on here0"]
+    schedule.ended(first)
+    schedule.has_lab(HERE, "here0")
+    assert schedule.unwanted() == []
+    assert carried_out(schedule) == ["unit.story on here0"]
+    schedule.ended(second)
+    schedule.has_lab(HERE, "here0")
+    assert schedule.unwanted() == ["here0"]
+    assert schedule.over
+
+
+def test_what_mostly_waits_begins_first_beside_the_others() -> None:
+    """Long ones have labs of their own, and do not count as jobs."""
+    schedule: Schedule[str] = Schedule([task(), task(Long), task(Long, number=2)], jobs=1)
+    assert carried_out(schedule) == [
+        "up here0", "unit.long on here0", "up here1", "unit.long on here1", "up here2", "unit.story on here2",
+    ]  # fmt: skip
+
+
+def test_a_lab_that_is_attached_serves_all_one_at_a_time() -> None:
+    """No lab is brought up beside one that is attached to, not for long ones either."""
+    schedule: Schedule[str] = Schedule([task(), task(Long)], jobs=1, only="theirs")
+    assert carried_out(schedule) == ["unit.story on theirs"]
+
+
+def test_a_lab_that_does_not_come_up_costs_only_its_own() -> None:
+    """What wanted it is given up; the rest goes on."""
+    schedule: Schedule[str] = Schedule([task(file=THERE), task()], jobs=1)
+    assert schedule.next() == Up(THERE)
+    assert [one.file for one in schedule.give_up(THERE)] == [THERE]
+    assert schedule.next() == Up(HERE)
