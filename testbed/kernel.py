@@ -175,12 +175,12 @@ class Kernel(Remote):
     def add_address(self, network: str, address: str) -> None:
         """Add an address with its prefix length (`172.16.10.11/24`) to the interface on a network."""
         what = [address, "dev", self.interface_on(network)]
-        self._change(["ip", "address", "add", *what], ["ip", "address", "delete", *what])
+        self.change(["ip", "address", "add", *what], ["ip", "address", "delete", *what])
 
     def add_neighbour(self, network: str, address: str | IPAddress, mac: str) -> None:
         """Enter a neighbour for good (PERMANENT): it is never asked for."""
         row = [str(address), "dev", self.interface_on(network)]
-        self._change(
+        self.change(
             ["ip", "neighbour", "replace", *row, "lladdr", mac, "nud", "permanent"],
             ["ip", "neighbour", "delete", *row],
         )
@@ -189,9 +189,21 @@ class Kernel(Remote):
         """Send packets for a network (`172.16.30.0/24`, `default`) to a neighbour; replaces a route."""
         before = self.run(["ip", "route", "show", "exact", destination], check=True).text.partition("\n")[0]
         back = ["replace", *before.split()] if before else ["delete", destination]
-        self._change(["ip", "route", "replace", destination, "via", str(via)], ["ip", "route", *back])
+        self.change(["ip", "route", "replace", destination, "via", str(via)], ["ip", "route", *back])
 
-    def _change(self, do: list[str], undo: list[str]) -> None:
+    def set_mtu(self, network: str, mtu: int) -> None:
+        """Set the MTU of the interface on a network: bytes of an IP packet, 68 to 65535."""
+        interface = self._interface(network)
+        change = ["ip", "link", "set", "dev", str(interface["name"]), "mtu"]
+        self.change([*change, str(mtu)], [*change, str(interface["mtu"])])
+
+    def forget_path_mtus(self) -> None:
+        """Delete what was learned of paths (RFC 1191), now and when the scenario ends."""
+        flush = ["sh", "-c", "echo 1 >/sysnet/ipv4/route/flush"]
+        self.change(flush, flush)
+
+    def change(self, do: list[str], undo: list[str]) -> None:
+        """Run a command, and have another one undo it at the scenario's end."""
         self.undo_by("processes.run", argv=undo, timeout=10.0)
         self.run(do, check=True)
 

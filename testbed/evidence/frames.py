@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any, Self, overload
 
 from testbed.evidence.records import Address, Citation, Connection, Endpoint, Frame
-from testbed.packets import ARP, TCP, IPv4, IPv6
+from testbed.packets import ARP, ICMP, TCP, IPv4, IPv6
 
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 
@@ -155,9 +155,9 @@ class Frames(Sequence[Frame]):
         return IpFrames((f for f in self if f.packet.ip is not None), f"IP {self.what}", self.markers)
 
     @cached_property
-    def icmp(self) -> IpFrames:
+    def icmp(self) -> IcmpFrames:
         """Those that hold ICMP, of either version."""
-        return IpFrames((f for f in self if f.packet.icmp is not None), f"ICMP {self.what}", self.markers)
+        return IcmpFrames((f for f in self if f.packet.icmp is not None), f"ICMP {self.what}", self.markers)
 
     @cached_property
     def udp(self) -> IpFrames:
@@ -208,17 +208,25 @@ def tcp_of(frame: Frame) -> TCP:
     return tcp
 
 
+def icmp_of(frame: Frame) -> ICMP:
+    """The ICMP layer of a frame that has one."""
+    icmp = frame.packet.icmp
+    if icmp is None:
+        raise TypeError(f"frame {frame.number} holds no ICMP")
+    return icmp
+
+
 class ArpFrames(Frames):
     """ARP packets (RFC 826)."""
 
-    def requests(self, target: IPv4Address | None = None) -> ArpFrames:
+    def requests(self, target: Address | None = None) -> ArpFrames:
         """Those that ask, for one address or for any."""
         return self.where(
             lambda f: arp_of(f).operation == 1 and target in (None, arp_of(f).target_ip),
             f"requests for {target}:" if target else "requests:",
         )
 
-    def replies(self, owner: IPv4Address | None = None) -> ArpFrames:
+    def replies(self, owner: Address | None = None) -> ArpFrames:
         """Those that answer, for one address or for any."""
         return self.where(
             lambda f: arp_of(f).operation == 2 and owner in (None, arp_of(f).sender_ip),
@@ -246,6 +254,17 @@ class IpFrames(Frames):
     def coming_from(self, address: Address) -> Self:
         """From an address."""
         return self.where(lambda f: ip_of(f).source == address, f"from {address}")
+
+
+class IcmpFrames(IpFrames):
+    """ICMP messages of either version."""
+
+    def type(self, number: int, code: int | None = None) -> IcmpFrames:
+        """Of one type (RFC 792: 3 unreachable, 11 time exceeded), and of one code or of any."""
+        return self.where(
+            lambda f: icmp_of(f).type == number and code in (None, icmp_of(f).code),
+            f"type {number}" if code is None else f"type {number} code {code}",
+        )
 
 
 class Segments(IpFrames):

@@ -13,18 +13,11 @@ from testbed.programs import program
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
-    from testbed.node import Node
 
 Breakage = Callable[["Lab"], None]
 
 NOBODY = 18889  # a port on which nothing of a lab listens
 IMPOSTOR = 18888  # a port for what stands in for a real server
-
-
-def changed(node: Node, do: str, undo: str) -> None:
-    """Run one command of ip(8) on a node, and have another undo it."""
-    node.run(["ip", *do.split()], check=True)
-    node.undo_later(lambda: node.run(["ip", *undo.split()]))
 
 
 def claims_address(thief: str, owner: str, network: str) -> Breakage:
@@ -50,11 +43,8 @@ def thinks_near(node: str, far: str) -> Breakage:
     def breaks(lab: Lab) -> None:
         (own,) = lab[node].declared.networks
         subnet = lab.topology.network(far).subnet
-        changed(
-            lab[node],
-            f"route add {subnet} dev {lab[node].interface_on(own)}",
-            f"route delete {subnet} dev {lab[node].interface_on(own)}",
-        )
+        route = [str(subnet), "dev", lab[node].interface_on(own)]
+        lab[node].change(["ip", "route", "add", *route], ["ip", "route", "delete", *route])
 
     return breaks
 
@@ -65,10 +55,11 @@ def bridges(router: str = "router", one: str = "lan-a", other: str = "lan-b") ->
     def breaks(lab: Lab) -> None:
         node = lab[router]
         legs = [node.interface_on(network) for network in (one, other)]
-        changed(node, "link add testbed0 type bridge", "link delete testbed0")
+        link = ["ip", "link"]
+        node.change([*link, "add", "testbed0", "type", "bridge"], [*link, "delete", "testbed0"])
         for leg in legs:
-            changed(node, f"link set {leg} master testbed0", f"link set {leg} nomaster")
-        changed(node, "link set testbed0 up", "link set testbed0 down")
+            node.change([*link, "set", leg, "master", "testbed0"], [*link, "set", leg, "nomaster"])
+        node.change([*link, "set", "testbed0", "up"], [*link, "set", "testbed0", "down"])
         thinks_near("client", other)(lab)
         thinks_near("server", one)(lab)
 
@@ -95,11 +86,11 @@ def translates(router: str, network: str) -> Breakage:
     return breaks
 
 
-def loses_every(match: Match, node: str = "router") -> Breakage:
-    """A node drops every packet that matches, and says nothing."""
+def loses_every(match: Match, node: str = "router", where: str | None = None) -> Breakage:
+    """A node drops every packet that matches, and says nothing. where: as for `Node.drop`."""
 
     def breaks(lab: Lab) -> None:
-        lab[node].drop(match)
+        lab[node].drop(match, where=where)
 
     return breaks
 
@@ -144,5 +135,20 @@ def swaps_ports(node: str, one: int, other: int) -> Breakage:
     def breaks(lab: Lab) -> None:
         lab[node].redirect(one, other)
         lab[node].redirect(other, one)
+
+    return breaks
+
+
+def keeps_ttl(router: str = "router") -> Breakage:
+    """The router takes nothing off the TTL: one is added to 1, 2 and 64 before it takes one off."""
+
+    def breaks(lab: Lab) -> None:
+        node = lab[router]
+        rules = "".join(
+            f"add rule ip testbed_ttl in ip ttl {ttl} ip ttl set {ttl + 1} accept; " for ttl in (1, 2, 64)
+        )
+        chain = "add chain ip testbed_ttl in { type filter hook prerouting priority -300; }"
+        table = "table ip testbed_ttl"
+        node.change(["nft", f"add {table}; {chain}; {rules}"], ["nft", f"delete {table}"])
 
     return breaks

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from testbed.evidence import Action, Evidence, Frame, TcpSample
+from testbed.evidence import Action, Direction, Evidence, Frame, TcpSample
 
 Choice = Callable[[Evidence], Iterable[Frame]]
 EditFunction = Callable[[Evidence], Evidence]
@@ -19,10 +19,12 @@ ETHERNET_DESTINATION = slice(0, 6)
 ETHERNET_SOURCE = slice(6, 12)
 ARP_SENDER_MAC = slice(22, 28)
 ARP_TARGET_MAC = slice(32, 38)
+ARP_TARGET_IP = slice(38, 42)
 IP_TTL = slice(22, 23)
 IP_CHECKSUM = slice(24, 26)
 IP_SOURCE = slice(26, 30)
 TCP_DESTINATION_PORT = slice(36, 38)
+QUOTED_IDENTIFICATION = slice(46, 48)  # of the IP header that an ICMP error quotes
 TCP_SEQUENCE = slice(38, 42)
 TCP_ACKNOWLEDGMENT = slice(42, 46)
 TCP_FLAGS = slice(47, 48)
@@ -80,13 +82,13 @@ def delayed(choose: Choice, seconds: float) -> EditFunction:
     return changed(choose, lambda frame: frame.replaced(time_ns=frame.time_ns + int(seconds * 1e9)))
 
 
-def leaked(choose: Choice, vantage: str) -> EditFunction:
-    """Show copies of the chosen frames, as received, at another vantage point."""
+def leaked(choose: Choice, vantage: str, direction: Direction = "in") -> EditFunction:
+    """Show copies of the chosen frames at another vantage point, as received or as sent there."""
 
     def edit(seen: Evidence) -> Evidence:
         number = max(frame.number for frame in seen.frames)
         copies = [
-            frame.replaced(number=number + offset, vantage=vantage, direction="in")
+            frame.replaced(number=number + offset, vantage=vantage, direction=direction)
             for offset, frame in enumerate(choose(seen), 1)
         ]
         frames = sorted((*seen.frames, *copies), key=lambda frame: (frame.time_ns, frame.number))
