@@ -62,7 +62,7 @@ IPV4: Final = Language(
         130: Kind("security", range(1, 39)),
         131: Kind("loose-source-route", range(1, 39)),
         133: Kind("extended-security", range(1, 39)),
-        134: Kind("commercial-security", range(8, 39)),
+        134: Kind("commercial-security"),
         136: Kind("stream-id", (2,)),
         137: Kind("strict-source-route", range(1, 39)),
         148: Kind("router-alert", (2,)),

@@ -140,11 +140,21 @@ def authentication(packet: Packet, ours: Values, theirs: Values) -> None:
 
 
 def echo_time(packet: Packet, ours: Values, theirs: Values) -> None:
-    """The first eight bytes of an echo's data tshark takes for a time, if they look like one."""
+    """The first 8 or 16 bytes of an echo's data tshark takes for a time, if they look like one."""
     if theirs.pop("icmp.data_time") and ours["data.data"]:
-        data = ours["data.data"][0]
-        assert isinstance(data, bytes)
-        ours["data.data"] = [data[8:]] if data[8:] else []
+        mine = ours["data.data"][0]
+        assert isinstance(mine, bytes)
+        rest = theirs["data.data"][0] if theirs["data.data"] else b""
+        if rest in (mine[8:], mine[16:]):
+            ours["data.data"] = theirs["data.data"] = []
+
+
+def offloaded_checksum(packet: Packet, ours: Values, theirs: Values) -> None:
+    """A checksum left to the card is right to tshark from 4.2 on, and wrong before; to us it is wrong."""
+    for one in chain(packet):
+        for name, layer in (("tcp", one.tcp), ("udp", one.udp)):
+            if layer is not None and layer.checksum_offloaded:
+                ours[f"{name}.checksum.status"] = theirs[f"{name}.checksum.status"] = []
 
 
 LENIENCES: Final[tuple[Lenience, ...]] = (
@@ -161,6 +171,7 @@ LENIENCES: Final[tuple[Lenience, ...]] = (
     source_routes,
     other_hardware,
     echo_time,
+    offloaded_checksum,
     authentication,
 )
 
@@ -172,18 +183,20 @@ def may_be_whole(packet: Packet) -> bool:
 
 
 def may_be_malformed(packet: Packet) -> bool:
-    """Whether tshark may call malformed what is none of ours.
+    """Whether tshark may call malformed what is not so to us.
 
-    It reads the extensions (RFC 4884) behind the quote of an ICMP error, of which we know nothing; an
-    echo of ICMPv6 without data that is quoted is malformed to it; and what follows an authentication
-    header in IPv4: see `authentication`; and ICMP in an IPv6 packet, which nobody sends.
+    - What follows an authentication header in IPv4: see `authentication`.
+    - ICMP in an IPv6 packet, which nobody sends; an ICMP error that quotes nothing.
+    - The extensions (RFC 4884) behind the quote of an ICMP error, of which we know nothing.
+    - An echo of ICMPv6 without data, where it is quoted.
     """
     several = tuple(chain(packet))
-    icmp = packet.icmp
-    if icmp is not None and icmp.quoted is not None:
-        extended = icmp.rest[1] if icmp.version == 4 else icmp.rest[0]
-        last = several[-1].icmp
-        return bool(extended) or (last is not None and last.version == 6 and not last.body)
-    if icmp is not None and packet.ip is not None and icmp.version != packet.ip.version:
+    if any(isinstance(one.ip, IPv4) and one.ip.extensions for one in several):
         return True
-    return any(isinstance(one.ip, IPv4) and one.ip.extensions for one in several)
+    icmp, last = packet.icmp, several[-1].icmp
+    if icmp is None or packet.ip is None:
+        return False
+    empty_echo = last is not None and last is not icmp and last.version == 6 and not last.body
+    extended = not icmp.is_echo and bool(icmp.rest[1] if icmp.version == 4 else icmp.rest[0])
+    quotes_nothing = not icmp.is_echo and not icmp.body
+    return empty_echo or extended or quotes_nothing or icmp.version != packet.ip.version
