@@ -68,6 +68,8 @@ def evidence_of(raw: RawSlice, topology: Topology) -> Evidence:
                 begin_ns=one.begin_ns,
                 end_ns=raw.end_ns if one.end_ns is None else one.end_ns,
                 step=one.step,
+                where=one.where if one.kind in ("lose", "drop") else "",
+                rule=one.rule if one.kind in ("lose", "drop") else "",
             )
             for one in raw.faults
         ),

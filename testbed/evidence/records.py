@@ -225,7 +225,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FaultRecord:
-    """A fault that was in force: what it matched, where, and how often the kernel counted it."""
+    """A fault that was in force: what it matched, where, and how often the kernel counted it.
+
+    where: the hook that it sat in: `forward`, `ingress`, `egress`, `input`, `output`. rule: what the kernel
+    was told, in nftables' words; both empty for what is no filter.
+    """
 
     node: str
     description: str
@@ -233,6 +237,8 @@ class FaultRecord:
     begin_ns: int
     end_ns: int
     step: str | None = None
+    where: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from testbed.checks import Verdict
 from testbed.evidence import LOOPBACK, Citation, Evidence, Frame
-from testbed.report.hops import Hop, hops, journeys
+from testbed.report.hops import Hop, hops
 from testbed.report.housekeeping import housekeeping
+from testbed.report.journeys import journeys
 from testbed.report.ladder import Arrow, Heading, Ladder, Loss, Note, Row
 from testbed.report.lines import OUTSIDE, Line, lines
 from testbed.report.losses import Losses

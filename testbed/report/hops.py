@@ -1,19 +1,18 @@
 """One frame on one network, with every copy that the vantage points there made of it.
 
-A bridge hands a frame on byte for byte, so copies of one frame are equal, and a router's two sides
-show two frames that carry the same packet. Owns both pairings; does not know how they are drawn.
+A bridge hands a frame on byte for byte, so copies of one frame are equal. Owns that pairing; the one
+across routers is journeys.py's.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from testbed.evidence import LOOPBACK, Evidence, Frame, Vantage
-from testbed.evidence.frames import crossing_key
 
 _SKEW_NS: Final = 1_000_000
 """How much earlier than its sending a copy may bear: the taps of two interfaces are not ordered."""
@@ -99,28 +98,3 @@ def _home(copy: Frame, sent: Sequence[Frame], taken: Sequence[dict[str, Frame]])
 
 def _order(frame: Frame) -> tuple[int, int]:
     return frame.time_ns, frame.number
-
-
-def journeys(found: Iterable[Hop], node_of: dict[str, str]) -> list[list[Hop]]:
-    """Join the hops of one packet: what a node received, and then sent on unchanged but for its TTL.
-
-    found: hops by time. node_of: the node of each vantage point. A frame without IP is a journey of one hop.
-    """
-    made: list[list[Hop]] = []
-    under_way: dict[object, list[list[Hop]]] = defaultdict(list)
-    for hop in found:
-        key = crossing_key(hop.frame)
-        if key is None or hop.sent is None:
-            made.append([hop])
-            if key is not None:
-                under_way[key].append(made[-1])
-            continue
-        sender = node_of.get(hop.sent.vantage)
-        for journey in under_way[key]:
-            if any(node_of.get(copy.vantage) == sender for copy in journey[-1].received):
-                journey.append(hop)
-                break
-        else:
-            made.append([hop])
-            under_way[key].append(made[-1])
-    return made

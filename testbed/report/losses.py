@@ -1,7 +1,8 @@
 """Where a packet ended before its time, told from the recording.
 
-Three places: on the wire (sent, and never seen where its MAC address lives), in a router (arrived,
-never sent on), and in a host (arrived, and sent again because a fault there took it).
+On the wire: sent, and never seen where its MAC address lives. In a router: arrived, never sent on. By
+a fault: its rule, read on what arrived, says so; of an old recording without rules, that what arrived was
+sent again.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address
 
-from testbed.evidence import Evidence, FaultRecord
-from testbed.packets import Packet
+from testbed.evidence import Evidence, FaultRecord, Frame
+from testbed.packets import IPv4, Packet
 from testbed.report.hops import Hop
 from testbed.report.ladder import Loss
+from testbed.report.rules import struck
 from testbed.report.words import identification
+from testbed.text import clean
 
 _Line = Callable[[str], int | None]
 
@@ -29,10 +32,34 @@ class Losses:
         self._place = place
         self._repeated = repeated
         self._mac_at = {(v.network, v.mac): v for v in evidence.vantages}
-        self._vantage = {v.name: v for v in evidence.vantages}
+        self._node_of = {v.name: v.node for v in evidence.vantages}
         self._addresses = _addresses(evidence)
         self._quoted = _quoted(evidence)
         self._forwards = {node.name for node in evidence.topology.routers()}
+        self._struck = {number: fault for fault in evidence.faults for number in self._taken(fault)}
+
+    def _taken(self, fault: FaultRecord) -> frozenset[int]:
+        """The frames that a fault took, of those that came to its node."""
+        own = self._addresses.get(fault.node, frozenset())
+
+        def passes(frame: Frame) -> bool:
+            ip = frame.packet.ip
+            if fault.where == "ingress":
+                return not frame.is_marker
+            if ip is None or ip.is_fragment or (ip.destination in own) is not (fault.where == "input"):
+                return False
+            return fault.where == "input" or (ip.ttl if isinstance(ip, IPv4) else ip.hop_limit) > 1
+
+        if fault.where not in ("ingress", "input", "forward"):
+            return frozenset()
+        came = (
+            frame
+            for frame in self._evidence.frames
+            if frame.direction == "in"
+            and self._node_of.get(frame.vantage) == fault.node
+            and fault.begin_ns <= frame.time_ns <= fault.end_ns
+        )
+        return struck(fault, filter(passes, came))
 
     def of(self, journey: Sequence[Hop]) -> Loss | None:
         """Say where a packet was lost; None when it arrived, or nobody can tell."""
@@ -62,9 +89,12 @@ class Losses:
         own = self._addresses.get(node)
         if not own:
             return None
+        taken = next((self._struck[f.number] for f in last.received if f.number in self._struck), None)
+        if taken is not None:
+            return Loss(line, True, _told(taken))
         here = ip.destination in own
         if here or ip.destination.is_loopback:
-            if not self._repeats(journey):
+            if not self._repeats(journey) or any(fault.rule for fault in self._evidence.faults):
                 return None
             why = self._fault(node, last.time_ns)
             return Loss(line, True, why) if why else None
@@ -80,7 +110,11 @@ class Losses:
 
     def _fault(self, node: str, time_ns: int) -> str | None:
         fault = fault_at(self._evidence.faults, node, time_ns)
-        return fault.description.removeprefix("lose ").removeprefix("drop ") if fault else None
+        return _told(fault) if fault else None
+
+
+def _told(fault: FaultRecord) -> str:
+    return clean(fault.description.removeprefix("lose ").removeprefix("drop "))
 
 
 def fault_at(faults: Sequence[FaultRecord], node: str, time_ns: int) -> FaultRecord | None:

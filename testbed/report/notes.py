@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from testbed.evidence import (
@@ -21,6 +22,9 @@ from testbed.report.words import excerpt
 from testbed.text import clean
 
 Citers = Mapping[Citation, tuple[str, ...]]
+
+_SOON_NS = 100_000_000
+"""How long after a packet of ARP's a change of the neighbour table may be announced."""
 
 _TOLD = ("data", "key", "value", "how", "network", "match")
 """Arguments of actions that are worth telling, beside addresses, ports and commands."""
@@ -89,9 +93,10 @@ def _socket(sample: TcpSample) -> tuple[str, Endpoint, Endpoint]:
 def _neighbours(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
     """A note for each change of a neighbour entry that a check cites, or that taught a node a MAC."""
     known: dict[tuple[str, object], str | None] = {}
+    heard = _hearing(evidence)
     for sample in evidence.neighbour_samples:
         names = cited.get(sample.citation, ())
-        learned = sample.mac is not None and known.get((sample.node, sample.address)) != sample.mac
+        learned = known.get((sample.node, sample.address)) != sample.mac and heard(sample)
         if sample.state == "DELETED":
             known.pop((sample.node, sample.address), None)
             learned = False
@@ -101,6 +106,21 @@ def _neighbours(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[No
         if line is not None and (names or (learned and sample.address.version == 4)):
             time_ns = sample.time_ns - evidence.begin_ns
             yield Note(time_ns, line, "neighbour", _neighbour(sample), sample.citation, names)
+
+
+def _hearing(evidence: Evidence) -> Callable[[NeighbourSample], bool]:
+    """Return a function that says whether a node heard by ARP of a neighbour just before a sample."""
+    node_of = {vantage.name: vantage.node for vantage in evidence.vantages}
+    times: dict[tuple[str | None, object], list[int]] = defaultdict(list)
+    for frame in evidence.frames:
+        if frame.packet.arp is not None and frame.direction == "in":
+            times[node_of.get(frame.vantage), frame.packet.arp.sender_ip].append(frame.time_ns)
+
+    def heard(sample: NeighbourSample) -> bool:
+        found = times.get((sample.node, sample.address), ())
+        return any(0 <= sample.time_ns - time_ns < _SOON_NS for time_ns in found)
+
+    return heard
 
 
 def _neighbour(sample: NeighbourSample) -> str:

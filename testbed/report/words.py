@@ -129,7 +129,7 @@ def _icmp(icmp: ICMP) -> Words:
     about = ""
     if quoted is not None and quoted.ip is not None:
         about = f"about {quoted.ip.source} to {quoted.ip.destination}"
-    return Words(name, _message(icmp), about)
+    return Words(name, _message(icmp), data=about)
 
 
 def _message(icmp: ICMP) -> str:

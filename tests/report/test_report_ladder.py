@@ -243,6 +243,7 @@ def test_neighbour_learned() -> None:
     """A neighbour that is learned is a note."""
     story = Story()
     story.arp(1, "client:lan-a", "router:lan-a", at=EVERYONE)
+    story.arp(2, "router:lan-a", "client:lan-a", at=("client:lan-a",))
     address, mac = ip_address("172.16.10.1"), MACS["router:lan-a"]
     samples = tuple(
         NeighbourSample(number, story.now, "client", "eth0", address, mac, state)
@@ -251,6 +252,16 @@ def test_neighbour_learned() -> None:
     drawn = ladder_of(replace(story.evidence(), neighbour_samples=samples))
     notes = [row.text for row in drawn.rows if isinstance(row, Note)]
     assert notes == [f"172.16.10.1 at {mac} REACHABLE"]
+
+
+def test_neighbour_that_ages() -> None:
+    """A neighbour that was known before and only ages is none."""
+    story = Story()
+    story.segment(SYN, seq=1)
+    address, mac = ip_address("172.16.10.1"), MACS["router:lan-a"]
+    samples = (NeighbourSample(1, story.now, "client", "eth0", address, mac, "STALE"),)
+    drawn = ladder_of(replace(story.evidence(), neighbour_samples=samples))
+    assert not [row for row in drawn.rows if isinstance(row, Note)]
 
 
 def test_housekeeping() -> None:
