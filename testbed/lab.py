@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import random
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,7 @@ class Lab:
         self.topology: Topology = handle.topology
         self.undo = UndoStack()
         self.journal = Journal()
+        self.random = random.Random()  # noqa: S311 - what scenarios draw by lot; a run seeds it (--seed)
         self._ours = ours
         self._nodes: dict[str, Node] = {}
         self._lock = threading.RLock()

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """timeout: seconds for each scenario's act. jobs: labs at a time. first_red: end at the first red one."""
+    """timeout: seconds for each scenario's act. jobs: labs at a time. first_red: end at the first red one.
+
+    seed: what a scenario draws from `lab.random` follows from it, its id and the round.
+    """
 
     timeout: float | None = None
     jobs: int = 1
     first_red: bool = False
+    seed: int = 0
 
 
 class Run:
@@ -101,6 +105,7 @@ class Run:
             outcome: Performance | BaseException
             try:
                 before = self._left.get(lab.name)
+                lab.random.seed(f"{self._limits.seed} {task.scenario.id} {task.round}")
                 outcome = perform(lab, task, timeout=self._limits.timeout, stop=self._stop, before=before)
             except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
                 outcome = exc

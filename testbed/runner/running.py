@@ -42,7 +42,6 @@ class Settings:
     selection: Sequence[Selected]
     file: Path
     backend: Backend
-    seed: int = 0
     rounds: int = 1
     attach: str | None = None
     attach_file: Path | None = None
@@ -72,7 +71,7 @@ def run(
     """
     begun, clock = time.time(), time.monotonic()
     if tasks is None:
-        tasks = plan(settings.selection, settings.file, settings.rounds, settings.seed)
+        tasks = plan(settings.selection, settings.file, settings.rounds, settings.limits.seed)
     topologies = {} if settings.attach else _topologies(tasks)
     versions = versions_of(settings.backend)
     labs = Labs(settings.backend, listener, keep=settings.keep)
@@ -92,7 +91,7 @@ def run(
         id=folder.id,
         results=tuple(run.results),
         command=settings.command,
-        seed=settings.seed,
+        seed=settings.limits.seed,
         begun=begun,
         seconds=time.monotonic() - clock,
         versions=versions,
@@ -146,7 +145,7 @@ def _about(
     return {
         "run": folder.id,
         "command": settings.command,
-        "seed": settings.seed,
+        "seed": settings.limits.seed,
         "file": str(settings.file),
         "sources": {item.scenario.id: item.source for item in settings.selection},
         "versions": versions,

@@ -82,7 +82,8 @@ class Schedule(Generic[L]):
 
     def has_lab(self, file: Path, lab: L) -> None:
         """A lab is free."""
-        self._free.append((file, lab))
+        if self._only is None:
+            self._free.append((file, lab))
 
     def ended(self, task: Task) -> None:
         """A task is not under way any more; what becomes of its lab is said apart."""

@@ -90,3 +90,19 @@ class Slow(Hello):
         lab.client.tcp_echo(lab.server, b"hello")
         for _ in range(600):
             time.sleep(0.1)
+
+
+class Dice(Hello):
+    """It says something drawn by lot."""
+
+    id = "test.dice"
+
+    def act(self, lab: Lab) -> None:
+        """Say eight bytes."""
+        lab.client.tcp_echo(lab.server, lab.random.randbytes(8).hex().encode())
+
+    @check("something comes back")
+    def echoes(self, seen: Evidence) -> Finding:
+        """What came back, in the reason."""
+        back = seen.at("client:lan-a").tcp.port(8888).received
+        return expect(len(back.payload), 16, cite=back, what=back.payload.decode())

@@ -141,6 +141,20 @@ def test_repeat_says_whether_a_verdict_differed(folder: Path) -> None:
     assert document["unstable"] == {}
 
 
+def test_a_seed_repeats_what_was_drawn_by_lot(lab: str, folder: Path) -> None:
+    """The same seed, the same draw in each round; another seed, another draw."""
+
+    def drawn(*args: str) -> list[str]:
+        args = ("run", "--attach", lab, *of_mine("dice"), "--format", "json", *args)
+        document = json.loads(succeeded(call(*args, cwd=folder)))
+        return [one["checks"][0]["reason"] for one in document["scenarios"]]
+
+    first = drawn("--seed", "7", "--repeat", "2")
+    assert first == drawn("--seed", "7", "--repeat", "2")
+    assert len(set(first)) == 2
+    assert drawn("--seed", "8")[0] not in first
+
+
 # -- scenarios of one's own that behave badly
 
 

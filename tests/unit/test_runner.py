@@ -368,8 +368,13 @@ def test_what_mostly_waits_begins_first_beside_the_others() -> None:
 
 def test_a_lab_that_is_attached_serves_all_one_at_a_time() -> None:
     """No lab is brought up beside one that is attached to, not for long ones either."""
-    schedule: Schedule[str] = Schedule([task(), task(Long)], jobs=1, only="theirs")
+    first = task()
+    schedule: Schedule[str] = Schedule([first, task(Long)], jobs=1, only="theirs")
     assert carried_out(schedule) == ["unit.story on theirs"]
+    schedule.ended(first)
+    schedule.has_lab(HERE, "theirs")
+    assert carried_out(schedule) == ["unit.long on theirs"]
+    assert schedule.unwanted() == []
 
 
 def test_a_lab_that_does_not_come_up_costs_only_its_own() -> None:

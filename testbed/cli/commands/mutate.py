@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 from typing import Any
 
@@ -46,7 +45,6 @@ def command(ids: tuple[str, ...], narrowed: str, **given: Any) -> int:
         selection=select(ids, narrowed),
         file=chosen_file(given["file"]),
         backend=chosen_backend(given["backend"]),
-        seed=secrets.randbelow(10**9),
         limits=Limits(given["timeout"], given["jobs"]),
         command=shlex.join(["testbed", "mutate", *ids, *(["-k", narrowed] if narrowed else [])]),
     )

@@ -63,12 +63,11 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
         selection=select(ids, narrowed),
         file=chosen_file(given["file"]),
         backend=chosen_backend(given["backend"]),
-        seed=seed,
         rounds=given["repeat"],
         attach=given["attach"],
         attach_file=given_file(given["file"]),
         keep=given["keep"],
-        limits=Limits(given["timeout"], given["jobs"], first),
+        limits=Limits(given["timeout"], given["jobs"], first, seed),
         command=again(ids, narrowed, first, {**given, "seed": seed}),
         junit=Path(given["junitxml"]) if given["junitxml"] else None,
     )
