@@ -64,7 +64,7 @@ def on_terminal(*args: str, cwd: Path, keys: Sequence[Key] = (), **more: str) ->
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(cwd)
-        settings = environment(TERM="xterm-256color", COLUMNS="100", LINES="30", **more)
+        settings = environment(**{"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30", **more})
         os.execve(sys.executable, command(*args), settings)
     shown, pressed = _attend(pid, terminal, list(keys))
     _, status = os.waitpid(pid, 0)

@@ -312,14 +312,22 @@ def test_a_full_disk_ends_the_run_and_takes_the_lab_down(tmp_path: Path) -> None
 
 
 def test_a_terminal_gets_colours_and_movement(lab: str, folder: Path) -> None:
-    """Verdicts are coloured, progress moves; NO_COLOR takes the colours, TERM=dumb and CI all of it."""
-    args = ("run", "--attach", lab, *of_mine("hello"))
-    plain_run = on_terminal(*args, cwd=folder)
-    assert "\x1b[32m✓" in plain_run.stdout
-    assert "1 of 1 scenarios" in plain_run.stdout
-    colourless = on_terminal(*args, cwd=folder, NO_COLOR="1").stdout
-    assert "\x1b[32m" not in colourless
-    assert "1 of 1 scenarios" in colourless
-    for quiet in (on_terminal(*args, cwd=folder, CI="true"), call(*args, cwd=folder, TERM="dumb")):
-        assert "\x1b" not in quiet.stdout
-        assert "✓ test.hello" in quiet.stdout
+    """Verdicts are coloured, and progress moves."""
+    shown = on_terminal("run", "--attach", lab, *of_mine("hello"), cwd=folder).stdout
+    assert "\x1b[32m✓" in shown
+    assert "1 of 1 scenarios" in shown
+
+
+def test_no_color_takes_the_colours(lab: str, folder: Path) -> None:
+    """With NO_COLOR set it moves, without colours."""
+    shown = on_terminal("run", "--attach", lab, *of_mine("hello"), cwd=folder, NO_COLOR="1").stdout
+    assert "\x1b[32m" not in shown
+    assert "1 of 1 scenarios" in shown
+
+
+@pytest.mark.parametrize("variable", [{"CI": "true"}, {"TERM": "dumb"}])
+def test_where_nobody_watches_nothing_moves(lab: str, folder: Path, variable: dict[str, str]) -> None:
+    """CI and TERM=dumb: plain lines, though it is a terminal."""
+    shown = on_terminal("run", "--attach", lab, *of_mine("hello"), cwd=folder, **variable).stdout
+    assert "\x1b" not in shown
+    assert "✓ test.hello" in shown
