@@ -21,8 +21,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,28 +121,9 @@ def find(run: str, root: Path = ROOT) -> Path:
     raise InvalidRecording(f"find run {run!r}", f"there is none in {root / RUNS}, and no such folder", hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A finished run's run.json."""
-
-    folder: Path
-    document: Mapping[str, Any]
-
-    @property
-    def sources(self) -> Mapping[str, str]:
-        """Scenario id -> where it came from: `shipped`, `entry point`, or a file's path."""
-        found: Mapping[str, str] = self.document.get("sources", {})
-        return found
-
-
-def read(folder: Path) -> Kept:
+def read(folder: Path) -> Mapping[str, Any]:
     """Read a run's run.json. Raises InvalidRecording."""
-    return Kept(folder, read_json(folder / RUN, SCHEMA_VERSION))
-
-
-def logs(folder: Path) -> Iterable[Path]:
-    """The log files of a run, by lab and node."""
-    return sorted(folder.glob("logs/*/*.log"))
+    return read_json(folder / RUN, SCHEMA_VERSION)
 
 
 def _point(link: Path, target: str) -> None:

@@ -45,8 +45,3 @@ def terminal_of(stream: IO[str], environment: Mapping[str, str] = os.environ) ->
 def stdout() -> Terminal:
     """What standard output can show."""
     return terminal_of(sys.stdout)
-
-
-def stderr() -> Terminal:
-    """What standard error can show."""
-    return terminal_of(sys.stderr)

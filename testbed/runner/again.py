@@ -23,7 +23,7 @@ def judge_again(folder: Path) -> RunResult:
     What was never recorded keeps the verdict that it had. Raises InvalidRecording for a folder that
     cannot be read, InvalidScenario when a scenario is not to be found any more.
     """
-    about = runs.read(folder).document
+    about = runs.read(folder)
     try:
         results = [_judged(stored) for stored in load(folder)]
         seen = {(result.id, result.round) for result in results}

@@ -23,11 +23,6 @@ class Selected:
     scenario: type[Scenario]
     source: str = SHIPPED
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder of a user's file; None for the others."""
-        return None if self.source in (SHIPPED, ENTRY_POINT) else Path(self.source).parent
-
 
 def select(wanted: Sequence[str] = (), narrowed: str = "") -> list[Selected]:
     """Find the scenarios that `wanted` names, or all shipped and installed ones; then narrow them by -k.

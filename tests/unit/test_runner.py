@@ -306,12 +306,6 @@ def test_an_edit_that_crashes_is_a_problem_of_its_own() -> None:
     assert not trial.as_declared
 
 
-def test_sources_of_scenarios() -> None:
-    """A shipped scenario has no folder; a file's has the file's."""
-    assert Selected(Story).folder is None
-    assert Selected(Story, "/tmp/x/mine.py").folder == Path("/tmp/x")
-
-
 # -- what begins next
 
 
