@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from testbed.report.ladder import Ladder, Note
+from testbed.report.ladder import Fold, Ladder, Note
 
-MOST_LANES: Final = 4
+MOST_LANES: Final = 3
 """Sockets that are drawn side by side along one line; the states of more are told by notes alone."""
 
 Kind = Literal["opening", "open", "closing", "waiting", "closed"]
@@ -52,9 +53,7 @@ def bands(ladder: Ladder) -> tuple[Band, ...]:
     """Return the bands of all lines, in the order in which they end."""
     made: list[Band] = []
     now: dict[tuple[int, str], Band] = {}
-    for at, row in enumerate(ladder.rows):
-        if not isinstance(row, Note) or row.kind != "state" or not row.subject:
-            continue
+    for at, row in _states(ladder):
         key = (row.line, row.subject)
         before = now.pop(key, None)
         if before is not None:
@@ -71,7 +70,15 @@ def bands(ladder: Ladder) -> tuple[Band, ...]:
                 lane = ended.lane
         if lane < MOST_LANES:
             now[key] = Band(row.line, lane, state, row.subject, at, None)
-    return (*made, *now.values())
+    return tuple(band for band in (*made, *now.values()) if band.first != band.last)
+
+
+def _states(ladder: Ladder) -> Iterator[tuple[int, Note]]:
+    """Every change of a socket's state, with its place; what is folded away changed where the fold is."""
+    for at, row in enumerate(ladder.rows):
+        for part in row.hidden if isinstance(row, Fold) else (row,):
+            if isinstance(part, Note) and part.kind == "state" and part.subject:
+                yield at, part
 
 
 def _free(line: int, now: dict[tuple[int, str], Band]) -> int:

@@ -172,12 +172,7 @@ def _window(rows: Sequence[Row], keep: set[int]) -> Iterator[Row]:
 
 
 def _fold(rows: Sequence[Row], told: Callable[[Sequence[Arrow]], str] = _told) -> Fold:
-    arrows = tuple(arrow for row in rows for arrow in _arrows(row))
+    hidden = tuple(part for row in rows for part in (row.hidden if isinstance(row, Fold) else (row,)))
+    arrows = [row for row in hidden if isinstance(row, Arrow)]
     text = told(arrows) if arrows else f"… {len(rows)} more notes"
-    return Fold(rows[0].time_ns, rows[-1].time_ns, text, arrows)
-
-
-def _arrows(row: Row) -> tuple[Arrow, ...]:
-    if isinstance(row, Arrow):
-        return (row,)
-    return row.arrows if isinstance(row, Fold) else ()
+    return Fold(rows[0].time_ns, rows[-1].time_ns, text, hidden)

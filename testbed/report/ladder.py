@@ -6,8 +6,9 @@ An arrow is one frame on one network; a packet that a router passes on is two ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from testbed.evidence import Citation, Frame
 from testbed.report.lines import Line
@@ -95,12 +96,17 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A long run of like packets, left out of the drawing."""
+    """Rows that are left out of the drawing: a long run of like packets, or of like connections."""
 
     time_ns: int
     end_ns: int
     text: str
-    arrows: tuple[Arrow, ...] = ()
+    hidden: tuple[Row, ...] = ()
+
+    @property
+    def arrows(self) -> tuple[Arrow, ...]:
+        """The packets that are left out."""
+        return tuple(row for row in self.hidden if isinstance(row, Arrow))
 
 
 Row = Arrow | Note | Heading | Fold
@@ -127,6 +133,25 @@ class Ladder:
     def cited(self) -> frozenset[str]:
         """The names of the checks that stand on something in this ladder."""
         return frozenset(name for row in self.rows if isinstance(row, Arrow | Note) for name in row.cited_by)
+
+
+LONG_NS: Final = 100_000_000
+"""A pause that a drawing tells: a tenth of a second."""
+
+
+def pauses(rows: Sequence[Row]) -> tuple[int, ...]:
+    """Return for each row how long nothing happened before it, in nanoseconds; 0 where that was not long."""
+    found, last = [], None
+    for row in rows:
+        pause = row.time_ns - last if last is not None else 0
+        found.append(pause if pause >= LONG_NS else 0)
+        last = row.end_ns if isinstance(row, Arrow | Fold) else row.time_ns
+    return tuple(found)
+
+
+def pause_told(pause_ns: int) -> str:
+    """A pause in words: `1.006 s later`."""
+    return f"{pause_ns / 1e9:.3f} s later"
 
 
 def seconds(time_ns: int) -> str:

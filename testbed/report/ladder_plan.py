@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note
+from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, pauses
 
 TIME: Final = 80
 FRAME: Final = 124
@@ -15,6 +15,8 @@ PITCH: Final = 280
 LEGS: Final = 96
 """Between the two lines of one node."""
 HEAD: Final = 62
+PAUSE: Final = 16
+"""More, above a row before which nothing happened for a while."""
 SLANT: Final = 7
 _HEIGHT: Final = {Arrow: 46, Note: 20, Heading: 34, Fold: 34}
 _TALLER: Final = 15
@@ -39,7 +41,8 @@ def plan(ladder: Ladder, top: float = HEAD) -> Plan:
         x.append(x[-1] + (LEGS if same else PITCH) if x else float(LEFT))
     y: list[float] = []
     below = top
-    for row in ladder.rows:
+    for row, pause in zip(ladder.rows, pauses(ladder.rows), strict=True):
+        below += PAUSE if pause else 0
         y.append(below)
         below += _HEIGHT[type(row)] + (_TALLER if isinstance(row, Arrow) and _beneath(row) else 0)
     return Plan(tuple(x), tuple(y), (x[-1] if x else LEFT) + RIGHT, below + 24)

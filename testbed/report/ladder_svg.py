@@ -11,7 +11,7 @@ from itertools import groupby
 
 from testbed.report import svg
 from testbed.report.bands import Band, bands, kind_of
-from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row, seconds
+from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row, pause_told, pauses, seconds
 from testbed.report.ladder_plan import FRAME, HEAD, SLANT, TIME, Plan, plan
 from testbed.report.markup import Markup, element
 
@@ -56,6 +56,10 @@ class _Drawing:
         self._y = placed.y
         self._plan = placed
         self._live = live
+        self._pauses = dict(zip(map(id, ladder.rows), pauses(ladder.rows), strict=True))
+        self._bands = bands(ladder)
+        self._lanes = {line: 1 + max(b.lane for b in self._bands if b.line == line)
+                       for line in {band.line for band in self._bands}}  # fmt: skip
         self._nodes = list(dict.fromkeys(line.node for line in ladder.lines))
 
     # -- what stands still
@@ -85,7 +89,7 @@ class _Drawing:
 
     def bands(self) -> Iterator[Markup]:
         """The TCP states of the sockets of each host, as coloured bands along its line."""
-        for band in bands(self._ladder):
+        for band in self._bands:
             yield self._band(band)
 
     def _band(self, band: Band) -> Markup:
@@ -129,26 +133,36 @@ class _Drawing:
 
     def rows(self) -> Iterator[Markup]:
         """Every row at its place; inside, y counts from the row's own top."""
-        first = next((at for at, row in enumerate(self._ladder.rows) if isinstance(row, Arrow)), -1)
-        for at, (row, y) in enumerate(zip(self._ladder.rows, self._y, strict=True)):
+        rows = self._ladder.rows
+        first = next((at for at, row in enumerate(rows) if isinstance(row, Arrow)), -1)
+        for at, (row, y) in enumerate(zip(rows, self._y, strict=True)):
             yield self._row(row, f"translate(0 {y:g})", at == first)
 
     def _row(self, row: Row, place: str, first: bool) -> Markup:
         if isinstance(row, Heading):
             bar = element("rect", x=8, y=4, width=self._plan.width - 16, height=24, rx=4)
-            return element("g", bar, svg.text(18, 20, row.text), class_="r step", transform=place)
+            words = svg.text(18, 20, row.text)
+            return element("g", self._pause(row), bar, words, class_="r step", transform=place)
         if isinstance(row, Fold):
             text = svg.text((self._x[0] + self._x[-1]) / 2, 20, row.text, "faint", "middle")
             return element("g", self._time(row, 20), text, class_="r fold", transform=place)
         return self._note(row, place) if isinstance(row, Note) else self._arrow(row, place, first)
 
     def _time(self, row: Arrow | Note | Fold, y: float) -> Markup:
-        return svg.text(TIME, y, seconds(row.time_ns), "faint", "end")
+        return Markup(self._pause(row) + svg.text(TIME, y, seconds(row.time_ns), "faint", "end"))
+
+    def _pause(self, row: Row) -> Markup:
+        """How long nothing happened before a row, above it; nothing where that was not long."""
+        pause = self._pauses[id(row)]
+        told = f"⋮ {pause_told(pause)}"
+        return svg.text(2, -3, told, "faint small") if pause else Markup("")
 
     def _note(self, note: Note, place: str) -> Markup:
         last = note.line == len(self._x) - 1 and note.line > 0
         leftwards = note.line == 0 if note.kind == "state" else last
         x = self._x[note.line]
+        if note.kind == "state":
+            x += 0 if leftwards else 8 * (self._lanes.get(note.line, 1) - 1)
         words = svg.text(x - 8 if leftwards else x + 8, 13, note.text, "small", "end" if leftwards else None)
         kind = f"s t-{kind_of(note.text.split(' ')[0])}" if note.kind == "state" else f"note {note.kind}"
         cites = f"{note.citation.kind[0]}{note.citation.number}" if note.citation else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row, seconds
+from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row, pause_told, pauses, seconds
 from testbed.report.style import Style, columns, cut
 
 _GUTTER: Final = 20
@@ -65,7 +65,10 @@ class _Grid:
 
     def text(self) -> str:
         out = self._heads()
-        for row in self.ladder.rows:
+        for row, pause in zip(self.ladder.rows, pauses(self.ladder.rows), strict=True):
+            if pause:
+                told = f"⋮ {pause_told(pause)}".rjust(_GUTTER - 1)
+                out.append(self.style.paint("faint", f"{told} " + "".join(self._blank())))
             out += self._row(row)
         return "".join(line.rstrip() + "\n" for line in out)
 

@@ -14,7 +14,7 @@ from testbed.report.folding import focused, folded
 from testbed.report.frame_data import chosen, packed
 from testbed.report.ladder import Arrow, Ladder, seconds
 from testbed.report.markup import Markup
-from testbed.report.prose import prose
+from testbed.report.prose import inline, prose
 from testbed.report.text import MARKS
 from testbed.results import Result
 from testbed.text import clean
@@ -77,6 +77,7 @@ class Page:
     kills: tuple[str, ...]
     fell: tuple[str, ...]
     title: str
+    headline: Markup
     teaches: Markup
     layer: str
     rfc: tuple[str, ...]
@@ -132,6 +133,7 @@ def _page(result: Result, rounds: Sequence[Result], key: str) -> Page:
         kills=_kills(result),
         fell=tuple(item.check.name for item in result.verdict.checks if item.status is Status.FAILED),
         title=clean(subject.title()),
+        headline=inline(clean(subject.title())),
         teaches=prose(doc[1]) if len(doc) > 1 else Markup(""),
         layer=str(getattr(subject, "layer", "")),
         rfc=tuple(subject.rfc),

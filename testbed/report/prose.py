@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from xml.sax.saxutils import escape
 
-from testbed.report.markup import Markup, element
+from testbed.report.markup import Markup, element, safe
 
 _CODE = re.compile(r"``?([^`]+)``?")
 _ITEM = re.compile(r"[-*] +(.*)", re.DOTALL)
@@ -24,6 +25,11 @@ def _block(block: str) -> Markup:
     if all(_ITEM.fullmatch(item) for item in items):
         return element("ul", *(element("li", *_inline(item[2:])) for item in items))
     return element("p", *_inline(block))
+
+
+def inline(text: str) -> Markup:
+    """Return one line of text as HTML, with what stands between backticks as code."""
+    return Markup("".join(part if isinstance(part, Markup) else escape(safe(part)) for part in _inline(text)))
 
 
 def _inline(text: str) -> list[str]:

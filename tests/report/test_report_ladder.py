@@ -9,9 +9,10 @@ import pytest
 
 from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
 from testbed.evidence import Citation, Evidence, FaultRecord, NeighbourSample
+from testbed.report.bands import bands
 from testbed.report.build import citers, ladder_of
 from testbed.report.folding import focused, folded
-from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, seconds
+from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, pauses, seconds
 from tests import frames_builder as build
 from tests.frames_builder import ACK, FIN, RST, SYN
 from tests.report.story import MACS, Story
@@ -366,3 +367,42 @@ def test_many_connections() -> None:
     (fold,) = [row for row in drawn.rows if isinstance(row, Fold)]
     assert fold.text == "… 17 more connections, 51 segments"
     assert len(drawn.arrows) == 3 * 6
+
+
+def test_bands() -> None:
+    """The states of a socket lie along its host's line, one behind the other, up to its end."""
+    story = Story()
+    story.handshake()
+    story.close(1001, 9001)
+    story.state("client", "TIME-WAIT")
+    story.state("server", "CLOSED")
+    drawn = ladder(story)
+    told = [(drawn.lines[band.line].node, band.state, band.last is None) for band in bands(drawn)]
+    assert sorted(told) == [
+        ("client", "ESTABLISHED", False),
+        ("client", "SYN-SENT", False),
+        ("client", "TIME-WAIT", True),
+        ("server", "ESTABLISHED", False),
+        ("server", "SYN-RECV", False),
+    ]
+
+
+def test_bands_end_in_a_fold() -> None:
+    """A socket that ends where the ladder is folded ends in the picture, too."""
+    story = Story()
+    for port in range(40000, 40020):
+        story.handshake(port=port)
+    for port in range(40000, 40020):
+        story.state("client", "CLOSED", port)
+        story.state("server", "CLOSED", port)
+    drawn = folded(ladder(story))
+    assert not [band for band in bands(drawn) if band.last is None]
+
+
+def test_pauses() -> None:
+    """Where nothing happened for a while, a ladder says how long."""
+    story = Story()
+    story.segment(SYN, seq=1)
+    story.wait(250_000)
+    story.segment(SYN, seq=1)
+    assert [round(pause / 1e9, 2) for pause in pauses(ladder(story).rows)] == [0, 0, 0.25, 0]
