@@ -242,3 +242,9 @@ def test_ids_are_completed() -> None:
     """The shell completes the ids of scenarios."""
     answer = run(_TESTBED_COMPLETE="bash_complete", COMP_WORDS="testbed run tcp.h", COMP_CWORD="2")
     assert answer.stdout.decode().split(",")[-1].strip() == "tcp.handshake"
+
+
+def test_the_page_of_commands_names_them_all() -> None:
+    """docs/commands.md leaves no command out."""
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"`{name}" not in page] == []
