@@ -11,7 +11,7 @@ TIME: Final = 80
 FRAME: Final = 124
 LEFT: Final = 260
 RIGHT: Final = 126
-PITCH: Final = 280
+PITCH: Final = 270
 LEGS: Final = 96
 """Between the two lines of one node."""
 HEAD: Final = 62
