@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOOPBACK = "lo"
+
+
+LOOK_EVERY = 0.01  # seconds between two looks at a table
 
 
 class Kernel(Remote):
@@ -78,6 +82,24 @@ class Kernel(Remote):
         """
         with self.doing("await_tcp_state", states=list(states)):
             self._await_socket(stream, {} if states == ("CLOSED",) else {"state": list(states)}, timeout)
+
+    def await_neighbour(self, address: str | IPAddress, *states: str, timeout: float = 5.0) -> None:
+        """Wait until the neighbour table has an address in one of the states: `REACHABLE`, `STALE`.
+
+        DeadlinePassed after `timeout` seconds, with the entry that there is.
+        """
+        deadline = time.monotonic() + timeout
+        with self.doing("await_neighbour", address=str(address), states=list(states)):
+            while True:
+                row = next((row for row in self.neighbours() if row["address"] == str(address)), None)
+                if row is not None and row["state"] in states:
+                    return
+                if time.monotonic() > deadline:
+                    attempted = f"wait until {address} is {' or '.join(states)} at {self.name}"
+                    raise DeadlinePassed(
+                        attempted, f"not in {timeout:g} s: {row or 'it is not in the table'}"
+                    )
+                time.sleep(LOOK_EVERY)
 
     def await_queue(self, stream: Stream, *, unread: int, timeout: float = 5.0) -> None:
         """Wait until this many bytes wait to be read at this node's end of a stream's connection."""

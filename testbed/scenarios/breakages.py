@@ -152,3 +152,25 @@ def keeps_ttl(router: str = "router") -> Breakage:
         node.change(["nft", f"add {table}; {chain}; {rules}"], ["nft", f"delete {table}"])
 
     return breaks
+
+
+def floods(node: str, other: str, network: str) -> Breakage:
+    """Two nodes have a group address for each other's MAC: the switch sends such frames to all ports."""
+    group = "03:00:5e:00:00:01"
+
+    def breaks(lab: Lab) -> None:
+        for one, peer in ((node, other), (other, node)):
+            lab[one].add_neighbour(network, lab[peer].address_on(network), group)
+
+    return breaks
+
+
+def has_mac_of(thief: str, owner: str, network: str) -> Breakage:
+    """A second node's card has a node's number."""
+
+    def breaks(lab: Lab) -> None:
+        node = lab[thief]
+        change = ["ip", "link", "set", "dev", node.interface_on(network), "address"]
+        node.change([*change, lab[owner].mac_on(network)], [*change, node.mac_on(network)])
+
+    return breaks

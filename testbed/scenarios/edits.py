@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from ipaddress import ip_address
 
 from testbed.evidence import Action, Direction, Evidence, Frame, TcpSample
 
@@ -20,6 +21,7 @@ ETHERNET_SOURCE = slice(6, 12)
 ARP_SENDER_MAC = slice(22, 28)
 ARP_TARGET_MAC = slice(32, 38)
 ARP_TARGET_IP = slice(38, 42)
+IP_LENGTH = slice(16, 18)
 IP_TTL = slice(22, 23)
 IP_CHECKSUM = slice(24, 26)
 IP_SOURCE = slice(26, 30)
@@ -112,6 +114,23 @@ def learned_too(node: str, from_node: str) -> EditFunction:
     return edit
 
 
+def forgotten_after_stale(node: str) -> EditFunction:
+    """Take out of the recording what a node's neighbour table became after its first STALE entry."""
+
+    def edit(seen: Evidence) -> Evidence:
+        own = [sample for sample in seen.neighbour_samples if sample.node == node]
+        stale = min((sample.time_ns for sample in own if sample.state == "STALE"), default=seen.end_ns)
+        return seen.map_neighbours(lambda s: None if s.node == node and s.time_ns > stale else s)
+
+    return edit
+
+
+def renamed_neighbours(node: str, address: str) -> EditFunction:
+    """Let a node's neighbour entries be for another address."""
+    other = ip_address(address)
+    return lambda seen: seen.map_neighbours(lambda s: replace(s, address=other) if s.node == node else s)
+
+
 def without_state(state: str, node: str) -> EditFunction:
     """Take the samples of a node's sockets in one state out of the recording."""
 
@@ -164,3 +183,52 @@ def with_error(choose: Callable[[Evidence], Iterable[Action]], error: str | None
         return seen.map_actions(lambda a: replace(a, error=error) if a.number in numbers else a)
 
     return edit
+
+
+def undone(choose: Callable[[Evidence], Iterable[Action]]) -> EditFunction:
+    """Take the chosen actions out of the recording."""
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {action.number for action in choose(seen)}
+        return seen.map_actions(lambda action: None if action.number in numbers else action)
+
+    return edit
+
+
+def turned_to_icmp(choose: Choice) -> EditFunction:
+    """Show, beside the chosen packets, an ICMP "unreachable" that comes back from where they went."""
+
+    def edit(seen: Evidence) -> Evidence:
+        number = max(frame.number for frame in seen.frames)
+        reports = []
+        for offset, frame in enumerate(choose(seen), 1):
+            data = bytearray(frame.data[:42])
+            data[23] = 1  # the protocol is ICMP
+            data[IP_SOURCE], data[30:34] = frame.data[30:34], frame.data[IP_SOURCE]
+            data[34:36] = b"\x03\x01"
+            reports.append(frame.replaced(number=number + offset, direction="in", data=bytes(data)))
+        return seen.edited(
+            frames=tuple(sorted((*seen.frames, *reports), key=lambda f: (f.time_ns, f.number)))
+        )
+
+    return edit
+
+
+def said(choose: Callable[[Evidence], Iterable[Action]], stdout: bytes) -> EditFunction:
+    """Let the chosen commands have written something else."""
+
+    def change(action: Action) -> Action:
+        return replace(action, result={**action.result, "stdout": stdout})
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {action.number for action in choose(seen)}
+        return seen.map_actions(lambda action: change(action) if action.number in numbers else action)
+
+    return edit
+
+
+def renumbered(vantage: str, mac: str) -> EditFunction:
+    """Let the card of a vantage point have another number."""
+    return lambda seen: seen.edited(
+        vantages=tuple(replace(card, mac=mac) if card.name == vantage else card for card in seen.vantages)
+    )

@@ -1,0 +1,1 @@
+"""The link: wires, cards, frames and switches."""
