@@ -66,8 +66,8 @@ class RunResult:
 
     @property
     def status(self) -> Status:
-        """All verdicts combined: failed > unknown > passed > skipped."""
-        return Status.combined(result.status for result in self.results)
+        """All verdicts combined: failed > unknown > passed > skipped. Mutants aside."""
+        return Status.combined(result.status for result in self.results if not result.mutant)
 
     @property
     def exit_code(self) -> int:
