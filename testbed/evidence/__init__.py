@@ -8,6 +8,8 @@ from testbed.evidence.frames import (
     IpFrames,
     NothingSeen,
     Segments,
+)
+from testbed.evidence.layers import (
     arp_of,
     flags_of,
     icmp_of,
@@ -18,7 +20,8 @@ from testbed.evidence.frames import (
     tcp_of,
     ttl_of,
 )
-from testbed.evidence.recording import LOOPBACK, Crossings, Evidence, NodeView, connection_of
+from testbed.evidence.nodes import LOOPBACK, NodeView
+from testbed.evidence.recording import Crossings, Evidence, connection_of
 from testbed.evidence.records import (
     MARKER_ETHERTYPE,
     Action,

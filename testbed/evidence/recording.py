@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Address
 
-from testbed.evidence.frames import Frames, NothingSeen, crossing_key
+from testbed.evidence.frames import Frames, NothingSeen
+from testbed.evidence.layers import crossing_key
+from testbed.evidence.nodes import NodeView
 from testbed.evidence.records import (
     Action,
     Citation,
@@ -29,55 +31,6 @@ from testbed.evidence.records import (
 )
 from testbed.evidence.states import Neighbours, States
 from testbed.topology import Topology
-
-LOOPBACK = "lo"
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """An interface as the Compose file declares it, with the MAC that it had."""
-
-    ip: IPv4Address
-    mac: str
-
-
-@dataclass(frozen=True)
-class NodeView:
-    """A node in a recording: `seen.client.ip`, `seen.router["lan-a"].mac`."""
-
-    name: str
-    vantages: tuple[Vantage, ...]
-    declared: Mapping[str, IPv4Address]
-    facts: NodeFacts
-
-    def __getitem__(self, network: str) -> Declared:
-        """Its interface on a network: the declared address, or where none is declared the one it had."""
-        for vantage in self.vantages:
-            if vantage.network == network:
-                return Declared(self.declared.get(network) or vantage.ip, vantage.mac)
-        raise NothingSeen(f"an interface of {self.name} on {network}")
-
-    @property
-    def _sole(self) -> Declared:
-        networks = [vantage.network for vantage in self.vantages if vantage.network != LOOPBACK]
-        if len(networks) != 1:
-            raise ValueError(f"{self.name} is on {len(networks)} networks: say which, {self.name}[network]")
-        return self[networks[0]]
-
-    @property
-    def ip(self) -> IPv4Address:
-        """The address of a node that is on one network."""
-        return self._sole.ip
-
-    @property
-    def mac(self) -> str:
-        """The MAC of a node that is on one network."""
-        return self._sole.mac
-
-    @property
-    def network(self) -> str:
-        """The network of a node that is on one."""
-        return next(vantage.network for vantage in self.vantages if vantage.network != LOOPBACK)
 
 
 @dataclass(frozen=True)

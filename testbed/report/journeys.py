@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from testbed.evidence import Frame
-from testbed.evidence.frames import crossing_key
+from testbed.evidence.layers import crossing_key
 from testbed.packets import Packet
 from testbed.report.hops import Hop
 from testbed.report.words import identification
