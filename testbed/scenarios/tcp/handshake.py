@@ -57,7 +57,9 @@ class TcpHandshake(Scenario):
             open_and_close(lab)
         with lab.step(MANY):
             for _ in range(MANY_COUNT):
-                lab.client.connect(lab.server, PORT).close()
+                with lab.client.connect(lab.server, PORT) as stream:
+                    stream.shutdown("write")
+                    stream.recv_end()  # the server is free for the next one, and its queue stays empty
         with lab.step(LOST_SYN_ACK):
             self.lose(lab, Match(flags="SYN,ACK", source_port=PORT))
             open_and_close(lab)
