@@ -41,6 +41,7 @@ class Labs:
         from testbed.lab import Lab
 
         self.attached = Lab.attach(name, file, backend=self._backend)
+        self.attached.open()
 
     def up(self, file: Path) -> Lab:
         """Bring a lab up and open its probes. Raises what Lab.up raises, with nothing left behind."""
