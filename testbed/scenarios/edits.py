@@ -31,6 +31,7 @@ TCP_SEQUENCE = slice(38, 42)
 TCP_ACKNOWLEDGMENT = slice(42, 46)
 TCP_FLAGS = slice(47, 48)
 SYN_OPTIONS = slice(54, 74)  # what Linux sends: MSS, SACK permitted, timestamps, NOP, window scale
+FIRST_DATA = slice(66, 69)  # of a segment with timestamps, as Linux sends them: 12 bytes of options
 NO_OPTIONS = bytes([1] * 20)  # as many NOPs (RFC 9293 §3.1)
 
 STRANGER = bytes.fromhex("02005e000099")  # a MAC that no card of a lab has
