@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 from testbed.evidence import Action, Direction, Evidence, Frame, TcpSample
 
@@ -30,6 +31,7 @@ QUOTED_IDENTIFICATION = slice(46, 48)  # of the IP header that an ICMP error quo
 TCP_SEQUENCE = slice(38, 42)
 TCP_ACKNOWLEDGMENT = slice(42, 46)
 TCP_FLAGS = slice(47, 48)
+TCP_WINDOW = slice(48, 50)
 SYN_OPTIONS = slice(54, 74)  # what Linux sends: MSS, SACK permitted, timestamps, NOP, window scale
 FIRST_DATA = slice(66, 69)  # of a segment with timestamps, as Linux sends them: 12 bytes of options
 NO_OPTIONS = bytes([1] * 20)  # as many NOPs (RFC 9293 §3.1)
@@ -148,6 +150,25 @@ def other_state(state: str, node: str, instead: str) -> EditFunction:
         return replace(sample, state=instead) if (sample.node, sample.state) == (node, state) else sample
 
     return lambda seen: seen.map_tcp_samples(change)
+
+
+def with_queue(node: str, send_queue: int) -> EditFunction:
+    """Let so many bytes have waited to be sent, or to be acknowledged, in all of a node's sockets."""
+
+    def change(sample: TcpSample) -> TcpSample:
+        return replace(sample, send_queue=send_queue) if sample.node == node else sample
+
+    return lambda seen: seen.map_tcp_samples(change)
+
+
+def with_result(choose: Callable[[Evidence], Iterable[Action]], result: Any) -> EditFunction:
+    """Let the chosen actions have returned something else."""
+
+    def edit(seen: Evidence) -> Evidence:
+        numbers = {action.number for action in choose(seen)}
+        return seen.map_actions(lambda one: replace(one, result=result) if one.number in numbers else one)
+
+    return edit
 
 
 def saying(old: str, new: str) -> EditFunction:
