@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FIRST = "interrupted: taking everything down"
+_SECOND = "still taking everything down; once more leaves it as it is, for `testbed wipe`"
 PATIENCE = 3  # interrupts in all, after which even taking things down gives way
 
 
@@ -32,7 +34,7 @@ class Interrupts:
             raise KeyboardInterrupt
         if self._shields or self.count > 1:
             self._pending = self._pending or self.count == 1
-            _say("still taking everything down; once more to leave it as it is, for `testbed wipe`")
+            _say(_FIRST if self.count == 1 else _SECOND)
             return
         raise KeyboardInterrupt
 

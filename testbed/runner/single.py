@@ -88,7 +88,7 @@ def perform(
         before = before or condition(lab)
         scenario = task.mutant.prepared(task.scenario, lab) if task.mutant else task.scenario()
         _record(lab, scenario, timeout, stop, done)
-    except (TestbedError, OSError) as exc:
+    except Exception as exc:  # noqa: BLE001 - whatever a mutant or a lab raises, it costs only this one
         done.error, done.judged = done.error or exc, False
         if not isinstance(exc, Unsupported):
             done.spoiled = done.spoiled or done.reason
@@ -113,6 +113,9 @@ def _record(
             elif isinstance(exc, (ProbeDied, NodeExited, LabFailed, StorageFull)):
                 done.spoiled = done.reason
     done.evidence = recording.evidence
+    if done.error is not None and done.evidence is not None:
+        # What failed on the network was an action, and is recorded; else the scenario itself is at fault.
+        done.judged = done.judged and any(action.error for action in done.evidence.actions)
 
 
 def _from(file: str, trace: TracebackType | None) -> TracebackType | None:

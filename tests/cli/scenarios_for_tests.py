@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed import Claim, Evidence, Finding, Layer, Scenario, check, expect
@@ -39,6 +40,17 @@ class Buggy(Hello):
         """Fail."""
         nothing: dict[str, int] = {}
         nothing["surprise"] += 1
+
+
+class Misled(Hello):
+    """It reads a file that is not there: no fault of the network's."""
+
+    id = "test.misled"
+
+    def act(self, lab: Lab) -> None:
+        """Talk, and then fail."""
+        lab.client.tcp_echo(lab.server, b"hello")
+        Path("/nowhere/at/all").read_text(encoding="ascii")
 
 
 class Hangs(Hello):

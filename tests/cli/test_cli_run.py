@@ -160,13 +160,14 @@ def test_a_seed_repeats_what_was_drawn_by_lot(lab: str, folder: Path) -> None:
 
 def test_each_bad_scenario_costs_only_itself(folder: Path) -> None:
     """A bug and a hang are unknown and say where, what lacks is skipped aloud, the others pass: exit 3."""
-    chosen = of_mine("hello", "buggy", "hangs", "lacking", "elsewhere")
+    chosen = of_mine("hello", "buggy", "misled", "hangs", "lacking", "elsewhere")
     called = call("run", *chosen, "--timeout", "3", "--format", "json", cwd=folder)
     assert called.status == 3
     found = {one["id"]: one for one in json.loads(called.stdout)["scenarios"]}
     assert {name: one["status"] for name, one in found.items()} == {
         "test.hello": "passed",
         "test.buggy": "unknown",
+        "test.misled": "unknown",
         "test.hangs": "unknown",
         "test.lacking": "skipped",
         "test.elsewhere": "skipped",
@@ -325,9 +326,9 @@ def test_no_color_takes_the_colours(lab: str, folder: Path) -> None:
     assert "1 of 1 scenarios" in shown
 
 
-@pytest.mark.parametrize("variable", [{"CI": "true"}, {"TERM": "dumb"}])
-def test_where_nobody_watches_nothing_moves(lab: str, folder: Path, variable: dict[str, str]) -> None:
+@pytest.mark.parametrize(("ci", "terminal"), [("true", "xterm"), ("", "dumb")])
+def test_where_nobody_watches_nothing_moves(lab: str, folder: Path, ci: str, terminal: str) -> None:
     """CI and TERM=dumb: plain lines, though it is a terminal."""
-    shown = on_terminal("run", "--attach", lab, *of_mine("hello"), cwd=folder, **variable).stdout
+    shown = on_terminal("run", "--attach", lab, *of_mine("hello"), cwd=folder, CI=ci, TERM=terminal).stdout
     assert "\x1b" not in shown
     assert "✓ test.hello" in shown
