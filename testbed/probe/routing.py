@@ -45,6 +45,7 @@ _ROUTE_TYPES = {
     8: "prohibit",
 }
 _TABLE_LOCAL = 255
+_CLONED = 0x200
 
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
@@ -146,11 +147,19 @@ def neighbours(netlink: Netlink) -> list[dict[str, Any]]:
 
 
 def routes(netlink: Netlink) -> list[dict[str, Any]]:
-    """The routing tables, without the kernel's own table of local addresses."""
+    """The routing tables, without the kernel's own table of local addresses, and without its cache.
+
+    What the kernel learned of a path stands in the cache beside the routes (RTM_F_CLONED).
+    """
     found = []
     for family in (socket.AF_INET, socket.AF_INET6):
         for kind, body in netlink.dump(GET_ROUTE, _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
-            if kind == NEW_ROUTE and (row := read_route(body))["table"] != _TABLE_LOCAL:
+            *_, flags = _ROUTE.unpack_from(body)
+            if (
+                kind == NEW_ROUTE
+                and not flags & _CLONED
+                and (row := read_route(body))["table"] != _TABLE_LOCAL
+            ):
                 found.append(row)
     return found
 

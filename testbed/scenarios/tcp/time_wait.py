@@ -59,6 +59,7 @@ class TcpTimeWait(Scenario):
                 ours.recv_end()
                 ours.close()
                 lab.server.await_tcp_state(theirs, "TIME-WAIT")
+                lab.client.await_tcp_state(ours, "CLOSED")
         with lab.step(AGAIN):
             for port in (PLAIN, REUSING):
                 for reuse in (0, 1):
@@ -90,10 +91,13 @@ class TcpTimeWait(Scenario):
 
     @check("the other side waits for nothing: its socket is gone while the first still waits")
     def other_is_done(self, seen: Evidence) -> Finding:
-        gone = self.last(seen, "client").held("CLOSED")
+        gone = seen.all_actions("client", "await_tcp_state", CLOSES)[-1:]
         waits = self.last(seen, "server").held("TIME-WAIT")
+        never = "TIME-WAIT" not in self.last(seen, "client").names
         return expect_that(
-            gone.begin_ns < waits.end_ns, "closed before the other's wait is over", cite=(gone, waits)
+            bool(gone) and gone[0].error is None and gone[0].end_ns < waits.end_ns and never,
+            "it has no socket any more before the other's wait is over, and was never in TIME-WAIT",
+            cite=(gone, waits),
         )
 
     @check("without SO_REUSEADDR the port cannot be bound again, and with it only if the old listener had it")
@@ -110,7 +114,7 @@ class TcpTimeWait(Scenario):
         ),
         Edit(
             "the other side waits too",
-            edits.without_state("CLOSED", "client"),
+            edits.with_error(lambda seen: seen.all_actions("client", "await_tcp_state", CLOSES), "deadline"),
             kills=(other_is_done,),
         ),
     )
