@@ -10,7 +10,7 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,21 @@ def test_an_engine_that_is_too_old(
         monkeypatch.setenv("DOCKER_HOST", url)
         with pytest.raises(EngineUnavailable, match=f"version {version}, and 20.10 is the oldest"):
             DockerBackend().list()
+
+
+def test_podman_is_no_docker_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is refused by its name and with the reason, before a lab comes up that routes nothing."""
+    podman = {
+        "Version": "4.3.1",
+        "ApiVersion": "1.41",
+        "MinAPIVersion": "1.24",
+        "Components": [{"Name": "Podman Engine"}],
+    }
+    with engine_that_says(tmp_path, podman) as url:
+        monkeypatch.setenv("DOCKER_HOST", url)
+        with pytest.raises(EngineUnavailable, match=r"Podman 4\.3\.1") as caught:
+            DockerBackend().list()
+    assert "rootless" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -338,7 +353,7 @@ def test_a_name_that_cannot_be(engine: None, two_hosts: Path, wrong: str) -> Non
 
 
 @contextlib.contextmanager
-def engine_that_says(folder: Path, version: dict[str, str]) -> Iterator[str]:
+def engine_that_says(folder: Path, version: Mapping[str, object]) -> Iterator[str]:
     """Something on a Unix socket that answers GET /version; yields its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -38,12 +38,25 @@ prepare_podman() {
 	mount --bind "$WORK" "./$WORK"
 	mount --bind "$WORK/storage" var/lib/containers
 	cp "$WORK/containers.conf" etc/containers/
+	# As where no Docker Engine has ever run: bridged frames do not pass through iptables.
+	echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
 	pivot_root . mnt
+}
+
+# Podman leaves health checks to timers of systemd, which does not run here.
+check_health() {
+	local container
+	while sleep 1; do
+		for container in $(podman ps --quiet --filter health=starting); do
+			podman healthcheck run "$container" || true
+		done
+	done
 }
 
 "prepare_$way"
 ip link set dev lo up
 "$@" &
 engine=$!
+[ "$way" != podman ] || check_health >/dev/null 2>&1 &
 trap 'kill -TERM "$engine"' TERM
 while kill -0 "$engine" 2>/dev/null; do wait "$engine" || true; done

@@ -7,7 +7,7 @@ start_podman() {
 		say "making a Debian $1 with podman"
 		rm -rf "$folder"
 		mmdebstrap --quiet --variant=apt --format=directory --keyring="$KEYRING" \
-			--include=podman,netavark,aardvark-dns,crun,iptables,nftables,iproute2 "$1" "$folder" "$MIRROR"
+			--include=podman,netavark,aardvark-dns,crun,catatonit,iptables,nftables,iproute2 "$1" "$folder" "$MIRROR"
 		touch "$folder/.complete"
 	fi
 	mkdir "$WORK/storage"

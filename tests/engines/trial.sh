@@ -2,7 +2,9 @@
 # What must work on an engine, tried on the one at DOCKER_HOST. One line for each part; ends with
 # 1 when a part failed. What a part printed is shown when it failed.
 #
-#   tests/engines/trial.sh [PART…]      e.g. "scenarios wipe"
+#   tests/engines/trial.sh [PART…]      doctor, scenarios, mutants, leftovers, hands, compose, pytest
+#
+# TRIAL_RUN and TRIAL_MUTATE: the arguments of `testbed run` and `testbed mutate`.
 # shellcheck disable=SC2329  # the parts are called by their names
 set -euo pipefail
 
@@ -19,8 +21,10 @@ left() {
 }
 
 doctor() { testbed doctor; }
-scenarios() { testbed run --repeat 3; }
-mutants() { testbed mutate; }
+# shellcheck disable=SC2086  # several words
+scenarios() { testbed run ${TRIAL_RUN:---repeat 3}; }
+# shellcheck disable=SC2086
+mutants() { testbed mutate ${TRIAL_MUTATE:-}; }
 
 # Killed in the middle, a run leaves a lab behind, and `wipe` removes all of it.
 leftovers() {
@@ -51,7 +55,7 @@ hands() {
 		with Lab.attach(sys.argv[1]) as lab:
 		    cable = lab.cable("client", "lan-a")
 		    address = str(lab.topology.node("neighbour").interfaces[0].address.ip)
-		    reaches = lambda: lab["client"].run(["ping", "-c", "1", "-W", "1", address]).status == 0
+		    reaches = lambda: lab["client"].run(["ping", "-c", "1", "-W", "5", address]).status == 0
 		    assert reaches(), "before"
 		    with cable.pulled():
 		        assert not reaches(), "with the cable cut"

@@ -164,10 +164,17 @@ def _knock(url: str) -> None:
 
 
 def _choose_api(version: dict[str, Any]) -> str:
-    """Pick the API version to speak, having refused an engine that is too old."""
+    """Pick the API version to speak, having refused an engine that cannot run a lab."""
     engine_version = str(version.get("Version", ""))
     numbers = version_numbers(engine_version)
-    if numbers and numbers < OLDEST_ENGINE and not _is_podman(version):
+    if _is_podman(version):
+        raise EngineUnavailable(
+            "use the Docker engine",
+            f"what answers is Podman {engine_version}, whose bridges keep the gateway addresses for"
+            " themselves: no packet would cross a lab's router",
+            "Use Docker Engine, rootless if need be: https://docs.docker.com/engine/security/rootless/",
+        )
+    if numbers and numbers < OLDEST_ENGINE:
         raise EngineUnavailable(
             "use the Docker engine",
             f"it is version {engine_version}, and 20.10 is the oldest that can run a lab",

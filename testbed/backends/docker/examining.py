@@ -18,6 +18,11 @@ PATIENCE = 30
 
 TRIED = {
     "nftables": ("nft add table netdev t", "faults: losing, dropping and limiting packets", True),
+    "nft_numgen": (
+        "nft 'table inet t { chain c { numgen inc mod 2 0 counter drop; }; }'",
+        "losing the nth packet and no other",
+        True,
+    ),
     "raw sockets": (
         "python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'",
         "recording frames",
@@ -91,6 +96,8 @@ def _kernel(engine: Engine) -> Iterator[Examined]:
         else:
             fitness = Fitness.BAD if needed else Fitness.LACKING
             hint = (
-                f"as root on the engine's machine: modprobe {feature}" if feature.startswith("sch_") else ""
+                f"as root on the engine's machine: modprobe {feature}"
+                if feature.startswith(("sch_", "nft_"))
+                else ""
             )
             yield Examined(f"kernel: {feature}", fitness, f"not there, for {use}: {line[3:]}", hint)

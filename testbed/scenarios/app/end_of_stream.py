@@ -18,7 +18,7 @@ LEAVES = "a client leaves without saying q"
 NEXT = "the next client comes"
 WORDS = b"hello"
 PATIENCE = 1.0  # seconds that a client waits for what should come in milliseconds
-IDLE = 0.2  # seconds of CPU time: one that waits uses some milliseconds, one that spins all that it gets
+IDLE = 0.05  # seconds of CPU time: one that waits uses some milliseconds, one that spins all that it gets
 
 
 class AppEndOfStream(Scenario):
