@@ -49,6 +49,21 @@ def thinks_near(node: str, far: str) -> Breakage:
     return breaks
 
 
+def has_mask(node: str, network: str, length: int) -> Breakage:
+    """A node's own address comes with another mask, given by its length; its gateway stays."""
+
+    def breaks(lab: Lab) -> None:
+        own = lab[node].declared.on(network).address
+        assert own is not None
+        card = lab[node].interface_on(network)
+        right, wrong = str(own), f"{own.ip}/{length}"
+        # the new one comes before the old one goes, so that the way to the gateway is never lost
+        swap = f"ip address add $1 brd + dev {card} && ip address delete $2 dev {card}"
+        lab[node].change(["sh", "-c", swap, "sh", wrong, right], ["sh", "-c", swap, "sh", right, wrong])
+
+    return breaks
+
+
 def bridges(router: str = "router", one: str = "lan-a", other: str = "lan-b") -> Breakage:
     """The router is a bridge, and the hosts of both LANs take them for one."""
 
@@ -172,5 +187,21 @@ def has_mac_of(thief: str, owner: str, network: str) -> Breakage:
         node = lab[thief]
         change = ["ip", "link", "set", "dev", node.interface_on(network), "address"]
         node.change([*change, lab[owner].mac_on(network)], [*change, node.mac_on(network)])
+
+    return breaks
+
+
+def follows_no_connections(router: str = "router") -> Breakage:
+    """The router looks at each packet alone, and so joins no fragments.
+
+    Docker's rules for its DNS have the kernel of every node follow connections; this excepts all packets
+    before it would join them (its priority is -400: NF_IP_PRI_CONNTRACK_DEFRAG).
+    """
+
+    def breaks(lab: Lab) -> None:
+        table = "table ip testbed_plain"
+        chain = "add chain ip testbed_plain in { type filter hook prerouting priority -450; }"
+        rule = "add rule ip testbed_plain in notrack"
+        lab[router].change(["nft", f"add {table}; {chain}; {rule}"], ["nft", f"delete {table}"])
 
     return breaks

@@ -23,6 +23,7 @@ ARP_SENDER_MAC = slice(22, 28)
 ARP_TARGET_MAC = slice(32, 38)
 ARP_TARGET_IP = slice(38, 42)
 IP_LENGTH = slice(16, 18)
+IP_IDENTIFICATION = slice(18, 20)
 IP_TTL = slice(22, 23)
 IP_CHECKSUM = slice(24, 26)
 IP_SOURCE = slice(26, 30)
@@ -171,16 +172,22 @@ def with_result(choose: Callable[[Evidence], Iterable[Action]], result: Any) -> 
     return edit
 
 
-def saying(old: str, new: str) -> EditFunction:
-    """Let the programs that ran in nodes' containers have written something else to stdout."""
+def saying(old: str, new: str, *, but_first: int = 0) -> EditFunction:
+    """Let the commands run on nodes, but for the first ones, have written something else to stdout."""
 
-    def change(action: Action) -> Action:
-        if action.name != "exec" or action.result is None:
-            return action
-        said = action.result["stdout"].replace(old.encode(), new.encode())
-        return replace(action, result={**action.result, "stdout": said})
+    def edit(seen: Evidence) -> Evidence:
+        ran = [one.number for one in seen.actions if one.name in ("exec", "run") and one.result is not None]
+        spared = set(ran[:but_first])
 
-    return lambda seen: seen.map_actions(change)
+        def change(action: Action) -> Action:
+            if action.number not in ran or action.number in spared:
+                return action
+            said = action.result["stdout"].replace(old.encode(), new.encode())
+            return replace(action, result={**action.result, "stdout": said})
+
+        return seen.map_actions(change)
+
+    return edit
 
 
 def renamed_remote(choose: Callable[[Evidence], Iterable[Action]], address: str) -> EditFunction:
