@@ -9,7 +9,10 @@ import pytest
 from testbed.node import Node
 from tests.integration.process import Process
 
-pytestmark = pytest.mark.lab_nodes
+pytestmark = [
+    pytest.mark.lab_nodes,
+    pytest.mark.usefixtures("record"),  # and records nothing: none of this is on the wire
+]
 
 CAP_NET_ADMIN = 1 << 12  # linux/capability.h
 LAB_USER, ROOT = 1000, 0

@@ -21,9 +21,12 @@ class Perform(Protocol):
 
 
 def mutants(kind: type[Mutant] | type[Edit]) -> list[object]:
-    """All mutants of a kind, each with its scenario, as parameters of a test."""
+    """All mutants of a kind, each with its scenario, as parameters of a test.
+
+    Those of one scenario are a group of xdist's, for they share a recording.
+    """
     return [
-        pytest.param(scenario, mutant, id=f"{name}-{mutant.name}")
+        pytest.param(scenario, mutant, id=f"{name}-{mutant.name}", marks=pytest.mark.xdist_group(name))
         for name, scenario in SCENARIOS.items()
         for mutant in scenario.mutants
         if isinstance(mutant, kind)

@@ -13,9 +13,11 @@ from tests.scenarios.falsifying import SCENARIOS, Perform, assert_killed, mutant
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_a_scenario_is_green_on_a_healthy_network(scenario: type[Scenario], perform: Perform) -> None:
+def test_a_scenario_is_green_on_a_healthy_network(
+    scenario: type[Scenario], healthy: Callable[[type[Scenario]], Evidence]
+) -> None:
     """What it says of networks is true of this one."""
-    verdict = scenario().judge(perform(scenario))
+    verdict = scenario().judge(healthy(scenario))
     assert verdict.status is Status.PASSED, told(verdict)
 
 
@@ -29,7 +31,7 @@ def test_a_broken_network_turns_red_what_it_must(
 
 @pytest.mark.parametrize(("scenario", "edit"), mutants(Edit))
 def test_an_edited_recording_turns_red_what_it_must(
-    scenario: type[Scenario], edit: Edit, healthy: Callable[[str], Evidence]
+    scenario: type[Scenario], edit: Edit, healthy: Callable[[type[Scenario]], Evidence]
 ) -> None:
     """A check looks at what it says that it looks at: change that alone, and it alone is red."""
-    assert_killed(scenario().judge(edit.edit(healthy(scenario.id))), edit)
+    assert_killed(scenario().judge(edit.edit(healthy(scenario))), edit)
