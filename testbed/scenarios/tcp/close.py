@@ -67,7 +67,9 @@ class TcpClose(Scenario):
             ours = lab.client.connect(lab.server, PORT)
             theirs = listener.accept()
         if self.client_resets:
+            lab.server.await_tcp_state(theirs, "ESTABLISHED")
             ours.reset()
+            lab.server.await_tcp_state(theirs, "CLOSED")
             return
         ours.shutdown("write")
         theirs.recv_end()
