@@ -17,6 +17,7 @@ from testbed.evidence.layers import (
     macs_of,
     receiver,
     sender,
+    spoken,
     tcp_of,
     ttl_of,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "macs_of",
     "receiver",
     "sender",
+    "spoken",
     "tcp_of",
     "ttl_of",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.evidence.records import Endpoint, Frame
+from testbed.evidence.records import Connection, Endpoint, Frame
 from testbed.packets import ARP, ICMP, TCP, IPv4, IPv6
 
 
@@ -84,3 +84,11 @@ def crossing_key(frame: Frame) -> tuple[Any, ...] | None:
     length = ip.total_length if isinstance(ip, IPv4) else ip.payload_length + 40
     mark = (ip.identification, ip.fragment_offset) if isinstance(ip, IPv4) else (ip.flow_label, 0)
     return (ip.source, ip.destination, mark, frame.data[start + header : start + length])
+
+
+def spoken(frame: Frame, connection: Connection) -> str:
+    """Who sent a segment, and its flags, in the order in which they are spoken: `server SYN,ACK`."""
+    end = "client" if sender(frame) == connection.client else "server"
+    return (
+        f"{end} {','.join(name for name in ('SYN', 'FIN', 'RST', 'URG', 'ACK') if name in flags_of(frame))}"
+    )

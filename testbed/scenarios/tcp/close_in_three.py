@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_all
-from testbed.evidence import Evidence, Segments, connection_of, flags_of, sender, tcp_of
+from testbed.evidence import Connection, Evidence, Segments, connection_of, receiver, sender, spoken, tcp_of
 from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import replaces_server
@@ -68,9 +68,9 @@ class TcpCloseInThree(Scenario):
     @check("a connection whose server has nothing left to say is closed by three segments: FIN, FIN, ACK")
     def three_segments(self, seen: Evidence) -> Finding:
         closing = self.in_three(seen)
-        client = sender(closing.first)
-        said = [("FIN" if "FIN" in flags_of(frame) else "ACK", sender(frame) == client) for frame in closing]
-        return expect(said, [("FIN", True), ("FIN", False), ("ACK", True)], cite=closing)
+        ends = Connection(sender(closing.first), receiver(closing.first))
+        said = [spoken(frame, ends) for frame in closing]
+        return expect(said, ["client FIN,ACK", "server FIN,ACK", "client ACK"], cite=closing)
 
     @check("the middle one acknowledges the client's FIN and is the server's own", needs=[three_segments])
     def middle_is_both(self, seen: Evidence) -> Finding:

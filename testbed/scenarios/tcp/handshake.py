@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_all, expect_held_until, expect_that
-from testbed.evidence import Evidence, Segments, States, flags_of, sender, tcp_of
+from testbed.evidence import Evidence, Segments, States, spoken, tcp_of
 from testbed.faults import Match
 from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
@@ -82,10 +82,9 @@ class TcpHandshake(Scenario):
     def three_segments(self, seen: Evidence) -> Finding:
         opening = self.segments(seen, CLEAN)[:3]
         ends = seen.connection("client", CLEAN)
-        seen_as = [(",".join(sorted(flags_of(f), reverse=True)), sender(f) == ends.client) for f in opening]
-        return expect(
-            seen_as, [("SYN", True), ("SYN,ACK", False), ("ACK", True)], cite=(opening, opening.markers_cited)
-        )
+        said = [spoken(frame, ends) for frame in opening]
+        expected = ["client SYN", "server SYN,ACK", "client ACK"]
+        return expect(said, expected, cite=(opening, opening.markers_cited))
 
     @check("the numbers are x; y and x+1; x+1 and y+1", needs=[three_segments])
     def numbers_acknowledged(self, seen: Evidence) -> Finding:
