@@ -6,7 +6,7 @@ neither the probe's life (the backend's) nor the recording (`testbed.recorder`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import UsageError
@@ -112,6 +112,20 @@ class Node(Kernel):
         with self.doing("send_frame", network=network, frame=frame, count=count):
             self.call("frames.send", interface=self.interface_on(network), frames=[frame], count=count)
 
+    def send_frames(self, network: str, frames: Sequence[bytes], *, rate: float) -> int:
+        """Put whole Ethernet frames on a network, at most `rate` a second; return how many.
+
+        One request: it ends by itself, whatever becomes of this process.
+        """
+        with self.doing("send_frames", network=network, count=len(frames), rate=rate) as doing:
+            doing.result = sent = int(
+                self.call(
+                    "frames.send", within=len(frames) / rate,
+                    interface=self.interface_on(network), frames=list(frames), rate=rate,
+                )
+            )  # fmt: skip
+        return sent
+
     # -- faults
 
     def lose(self, match: Match, nth: int = 1, times: int = 1, where: str | None = None) -> Fault:
@@ -124,6 +138,13 @@ class Node(Kernel):
     def drop(self, match: Match, where: str | None = None) -> Fault:
         """Lose every packet that matches, until undone."""
         return self._faults.drop(match, where)
+
+    def limit_each(self, match: Match, rate: str, burst: int, where: str | None = None) -> Fault:
+        """Let only so many of the packets that match pass from each source address, and lose the others.
+
+        rate: as nft(8) writes it, `1/minute`; burst: so many pass at first, however fast they come.
+        """
+        return self._faults.limit_each(match, rate, burst, where)
 
     def limit(self, network: str, rate: str, burst: str = "16kb", latency: str = "200ms") -> Fault:
         """Send to a network no faster than a rate (`1mbit`, as tc(8) writes it).

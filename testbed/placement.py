@@ -76,6 +76,13 @@ class Faults:
         """Lose every packet that matches."""
         return self._filter("drop", f"drop every {match}", match, "counter drop", where)
 
+    def limit_each(self, match: Match, rate: str, burst: int, where: str | None) -> Fault:
+        """Lose what comes from one source above a rate."""
+        over = f"ip saddr limit rate over {rate} burst {burst} packets"
+        verdict = f"meter each-{next(self._numbers)} {{ {over} }} counter drop"
+        description = f"limit {match} to {rate} from each source, and {burst} at first"
+        return self._filter("limit-each", description, match, verdict, where)
+
     def _filter(self, kind: str, description: str, match: Match, verdict: str, where: str | None) -> Fault:
         where = where or self._default_where(match)
         if where not in WHERES:

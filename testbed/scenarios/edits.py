@@ -135,13 +135,19 @@ def renamed_neighbours(node: str, address: str) -> EditFunction:
     return lambda seen: seen.map_neighbours(lambda s: replace(s, address=other) if s.node == node else s)
 
 
-def without_state(state: str, node: str) -> EditFunction:
-    """Take the samples of a node's sockets in one state out of the recording."""
+def without_state(state: str, node: str, since: str | None = None) -> EditFunction:
+    """Take the samples of a node's sockets in one state out of the recording; `since`: from a step on."""
 
-    def keep(sample: TcpSample) -> TcpSample | None:
-        return None if (sample.node, sample.state) == (node, state) else sample
+    def edit(seen: Evidence) -> Evidence:
+        begin = seen.begin_ns if since is None else seen.step(since).begin_ns
 
-    return lambda seen: seen.map_tcp_samples(keep)
+        def keep(sample: TcpSample) -> TcpSample | None:
+            fits = (sample.node, sample.state) == (node, state) and sample.time_ns >= begin
+            return None if fits else sample
+
+        return seen.map_tcp_samples(keep)
+
+    return edit
 
 
 def other_state(state: str, node: str, instead: str) -> EditFunction:
