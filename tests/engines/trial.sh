@@ -12,7 +12,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PATH=$ROOT/.venv/bin:$PATH
 FOLDER=$(mktemp -d -t testbed-trial-XXXXXX)
 NAME=trial-$$
-trap 'cd / && rm -rf "$FOLDER"' EXIT
+trap 'testbed wipe "$NAME" >&2; cd / && rm -rf "$FOLDER"' EXIT
 cd "$FOLDER"
 
 left() {
