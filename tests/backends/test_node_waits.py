@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from testbed.errors import DeadlinePassed, Unsupported
@@ -14,7 +16,7 @@ PORT = 9765
 
 def test_sockets_of_a_kind_are_waited_for(lab: Lab) -> None:
     """Until there are enough, until there are none; what there is instead is told."""
-    kind = {"state": ["ESTABLISHED"], "local_port": PORT}
+    kind: dict[str, Any] = {"state": ["ESTABLISHED"], "local_port": PORT}
     with lab.server.listen(PORT) as listener:
         streams = [lab.client.connect(lab.server, PORT) for _ in range(2)]
         assert lab.server.await_sockets(least=2, **kind) == 2

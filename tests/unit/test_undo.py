@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
 from testbed.errors import LabFailed, ProbeDied
-from testbed.undo import UndoStack
+from testbed.undo import Undo, UndoStack
 
 
 def fail(error: Exception) -> None:
@@ -15,12 +16,18 @@ def fail(error: Exception) -> None:
     raise error
 
 
+def undo_all(undos: list[Undo]) -> None:
+    """Undo each."""
+    for undo in undos:
+        undo()
+
+
 def test_the_last_change_is_undone_first() -> None:
     """As in every stack."""
     done: list[int] = []
     stack = UndoStack()
     for number in range(3):
-        stack.push(f"change {number}", lambda number=number: done.append(number))
+        stack.push(f"change {number}", partial(done.append, number))
     stack.unwind()
     assert done == [2, 1, 0]
     assert len(stack) == 0
@@ -102,8 +109,8 @@ def test_threads_that_undo_at_once_do_it_once() -> None:
     """Faults are placed and healed from many threads."""
     done: list[int] = []
     stack = UndoStack()
-    undos = [stack.push(str(number), lambda number=number: done.append(number)) for number in range(200)]
-    threads = [threading.Thread(target=lambda: [undo() for undo in undos]) for _ in range(4)]
+    undos = [stack.push(str(number), partial(done.append, number)) for number in range(200)]
+    threads = [threading.Thread(target=undo_all, args=(undos,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     stack.unwind()
