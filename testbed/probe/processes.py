@@ -186,9 +186,12 @@ class Processes:
         return self._children[number]
 
     def op_poll(self, number: int) -> dict[str, Any]:
-        """Exit status (None while it runs) and the output so far."""
-        child, _ = self._child(number)
-        return {"status": child.poll(), **child.output()}
+        """Exit status (None while it runs) and the output so far: of one that has ended, all of it."""
+        child, reader = self._child(number)
+        status = child.poll()
+        if status is not None:
+            reader.join(GRACE)
+        return {"status": status, **child.output()}
 
     def op_wait(self, number: int, timeout: float) -> dict[str, Any]:
         """Wait for the end and the last of the output."""
