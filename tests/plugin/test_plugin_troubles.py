@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.engine_view import remains, until
+from tests.backends.engine_view import docker, remains, until
 from tests.plugin.conftest import Run
 
 USES_A_LAB = "def test_first(lab): pass\ndef test_second(lab): pass\ndef test_without(): pass\n"
@@ -113,3 +113,25 @@ def test_ctrl_c_takes_the_labs_down(pytester: pytest.Pytester, workers: tuple[st
     assert inner.returncode == pytest.ExitCode.INTERRUPTED, said
     for up in Path.cwd().glob("*.up"):
         assert remains(up.read_text()) == [], said
+
+
+def owned_by(process: int) -> list[str]:
+    """The owners' labels of what a process has on the engine: containers and networks."""
+    shown = '--format={{.Label "testbed.owner"}}'
+    owners = docker("ps", "--all", shown) + docker("network", "ls", shown)
+    return [owner for owner in owners.split() if owner.startswith(f"{process}:")]
+
+
+@pytest.mark.usefixtures("engine")
+def test_ctrl_c_takes_down_a_lab_that_is_coming_up(pytester: pytest.Pytester) -> None:
+    """A lab half up is nobody's to keep."""
+    pytester.makepyfile(test_inner=USES_A_LAB)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    with subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as inner:
+        until(lambda: owned_by(inner.pid), "something of the lab is there", 60)
+        os.killpg(inner.pid, signal.SIGINT)
+        said, _ = inner.communicate(timeout=60)
+    assert inner.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert owned_by(inner.pid) == [], said
