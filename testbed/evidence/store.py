@@ -98,11 +98,13 @@ class Store:
         self.count += len(evidence.frames)
 
     def _blocks(self, evidence: Evidence, comments: Mapping[int, str], lab: str) -> Iterator[bytes]:
-        for vantage in evidence.vantages:
-            if (lab, vantage.name) not in self._interfaces:
-                self._interfaces[lab, vantage.name] = len(self._interfaces)
-                about = f"{vantage.interface} {vantage.mac}" + (f" of lab {lab}" if lab else "")
-                yield pcapng.interface_block(pcapng.InterfaceBlock(vantage.name, about))
+        about = {vantage.name: f"{vantage.interface} {vantage.mac}" for vantage in evidence.vantages}
+        # An interface that was made during the recording has frames, and no place among the vantage points.
+        for name in dict.fromkeys((*about, *(frame.vantage for frame in evidence.frames))):
+            if (lab, name) not in self._interfaces:
+                self._interfaces[lab, name] = len(self._interfaces)
+                words = (about.get(name, ""), f"of lab {lab}" if lab else "")
+                yield pcapng.interface_block(pcapng.InterfaceBlock(name, " ".join(filter(None, words))))
         for frame in evidence.frames:
             yield pcapng.packet_block(
                 pcapng.Record(

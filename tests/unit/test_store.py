@@ -81,6 +81,15 @@ def test_a_frame_has_the_number_that_wireshark_shows(tmp_path: Path) -> None:
     assert {interface.name for interface in capture.interfaces} == {v.name for v in first.vantages}
 
 
+def test_an_interface_that_was_made_meanwhile_is_kept(tmp_path: Path) -> None:
+    """A bridge that a scenario made has frames, though it was no vantage point at the beginning."""
+    evidence = story.evidence()
+    late = evidence.frames[-1].replaced(number=99, vantage="router:bridge0", time_ns=evidence.end_ns)
+    Store(tmp_path).add(numbered(evidence.edited(frames=(*evidence.frames, late)), 1), {})
+    (stored,) = load(tmp_path)
+    assert stored.evidence.frames[-1].vantage == "router:bridge0"
+
+
 def test_both_files_are_whole_after_each_recording(tmp_path: Path) -> None:
     """A run that is killed leaves what it had: the files can be read at any moment."""
     store = Store(tmp_path)
