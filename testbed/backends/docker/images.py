@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Iterable
@@ -15,7 +16,11 @@ from testbed.topology import Topology
 
 IMAGE_TAG = "1"
 PROBE = f"testbed/probe:{IMAGE_TAG}"
-OURS = {f"testbed/{role}:{IMAGE_TAG}": role for role in ("host", "router", "probe")}
+LATER = ("browser", "names")
+"""Made when a lab first needs them, and anew when their files have changed; `make images` makes the rest."""
+OURS = {f"testbed/{role}:{IMAGE_TAG}": role for role in ("host", "router", "probe", *LATER)}
+FILES = "testbed.files"
+"""The label that says what such an image was made of."""
 BASE_HERE = "testbed/base:trixie"
 """Debian, built on this machine from its packages, where no registry can be reached."""
 
@@ -26,16 +31,37 @@ def ensure(engine_: Engine, topology: Topology, progress: Report) -> None:
 
 
 def ensure_ours(engine_: Engine, wanted: set[str], progress: Report = ignore) -> None:
-    """Build those of these images of ours that are not here; raise ImageMissing."""
-    for image in sorted(wanted - present(engine_)):
-        build(engine_, image, progress)
+    """Build those of these images of ours that are not here, or out of date; raise ImageMissing."""
+    here = _listed(engine_)
+    for image in sorted(wanted):
+        if image not in here or _out_of_date(image, here[image]):
+            build(engine_, image, progress)
 
 
 def present(engine_: Engine) -> set[str]:
     """Return the names of all images that are here."""
+    return set(_listed(engine_))
+
+
+def _listed(engine_: Engine) -> dict[str, dict[str, str]]:
+    """Name -> labels of all images that are here."""
     with engine("list images"):
         listing = engine_.client.images()
-    return {tag for image in listing for tag in image.get("RepoTags") or ()}
+    return {tag: image.get("Labels") or {} for image in listing for tag in image.get("RepoTags") or ()}
+
+
+def _out_of_date(image: str, labels: dict[str, str]) -> bool:
+    role = OURS[image]
+    return role in LATER and labels.get(FILES) != _files(_folder(role))
+
+
+def _files(folder: Path) -> str:
+    """What an image is made of, as one number: the names and contents of its files."""
+    number = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()):
+        number.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size} ".encode())
+        number.update(path.read_bytes())
+    return number.hexdigest()[:16]
 
 
 def missing(engine_: Engine, topology: Topology) -> dict[str, str]:
@@ -80,6 +106,7 @@ def build(engine_: Engine, image: str, progress: Report = ignore) -> None:
         "build",
         "--tag",
         image,
+        f"--label={FILES}={_files(folder)}",
         *([f"--build-arg=BASE={base}"] if base else []),
         str(folder),
     ]
