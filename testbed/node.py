@@ -154,6 +154,10 @@ class Node(Kernel):
         """
         return self._faults.limit(network, rate, burst, latency)
 
+    def delay(self, network: str, seconds: float) -> Fault:
+        """Let what is sent to a network arrive later; Unsupported where the kernel lacks sch_netem."""
+        return self._faults.delay(network, seconds)
+
     def redirect(self, port: int, to: int, protocol: str = "tcp") -> Fault:
         """Hand what arrives for a port of this node to another of its ports."""
         return self._faults.redirect(port, to, protocol)

@@ -181,17 +181,28 @@ class Faults:
             raise TestbedError(f"{' '.join(argv)} on {self.node.name}", f"{said}\n{script}".strip())
         return bytes(answer["stdout"])
 
-    # -- a rate
+    # -- a slow or a long line
 
     def limit(self, network: str, rate: str, burst: str, latency: str) -> Fault:
         """Put a token bucket (tc-tbf(8)) in front of the interface on a network."""
-        interface = self.node.interface_on(network)
         bucket = ["tbf", "rate", rate, "burst", burst, "latency", latency]
+        with self.node.doing("limit", network=network, rate=rate, burst=burst, latency=latency):
+            return self._queue(network, bucket, "limit", f"limit to {rate} towards {network}")
+
+    def delay(self, network: str, seconds: float) -> Fault:
+        """Put a long line (tc-netem(8)) in front of the interface on a network."""
+        line = ["netem", "delay", f"{seconds * 1e3:g}ms"]
+        with self.node.doing("delay", network=network, seconds=seconds):
+            return self._queue(network, line, "delay", f"delay of {seconds:g} s towards {network}")
+
+    def _queue(self, network: str, queue: list[str], kind: str, description: str) -> Fault:
+        """Replace the queue that what leaves for a network waits in (tc(8)); hits are what it lost."""
+        interface = self.node.interface_on(network)
         remove_argv = ["tc", "qdisc", "delete", "dev", interface, "root"]
 
         def count() -> tuple[int, int]:
             listed = json.loads(self._command(["tc", "-s", "-j", "qdisc", "show", "dev", interface]))
-            row = next(item for item in listed if item["kind"] == "tbf")
+            row = next(item for item in listed if item["kind"] == queue[0])
             return row["packets"] + row["drops"], row["drops"]
 
         def remove() -> tuple[int, int]:
@@ -200,14 +211,19 @@ class Faults:
             self.node.call("agent.forget_undo", number=number)
             return counts
 
-        with (
-            self._changing,
-            self.node.doing("limit", network=network, rate=rate, burst=burst, latency=latency),
-        ):
+        with self._changing:
             number = self.node.undo_when_dead("processes.run", argv=remove_argv, timeout=5.0)
-            self._command(["tc", "qdisc", "add", "dev", interface, "root", *bucket])
-            parts = Parts(count, remove)
-            return self._add("limit", f"limit to {rate} towards {network}", "egress", " ".join(bucket), parts)
+            try:
+                self._command(["tc", "qdisc", "add", "dev", interface, "root", *queue])
+            except Unsupported as refused:
+                self.node.call("agent.forget_undo", number=number)
+                module = f"sch_{queue[0]}"
+                raise Unsupported(
+                    f"{kind} what {self.node.name} sends to {network}",
+                    f"its kernel lacks {module}",
+                    f"As root: modprobe {module}; else it takes a kernel that has it",
+                ) from refused
+            return self._add(kind, description, "egress", " ".join(queue), Parts(count, remove))
 
 
 def ordinal(number: int) -> str:

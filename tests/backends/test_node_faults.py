@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from testbed import packets
-from testbed.errors import UsageError
+from testbed.errors import Unsupported, UsageError
 from testbed.evidence import Evidence
 from testbed.faults import Match
 from testbed.lab import Lab
@@ -242,6 +242,20 @@ def test_a_rate_is_kept(lab: Lab) -> None:
     assert 0.35 < limited < 3.0
     assert free < limited / 2
     assert "tbf" not in lab.router.run(["tc", "qdisc"]).text
+
+
+def test_a_line_takes_longer(lab: Lab) -> None:
+    """By the time asked for; where the kernel cannot, it says so, and nothing is left of the attempt."""
+    if lab.router.run(["tc", "qdisc", "replace", "dev", "lo", "root", "netem", "delay", "1ms"]).status:
+        with pytest.raises(Unsupported, match="sch_netem"):
+            lab.router.delay("lan-a", 0.1)
+    else:
+        lab.router.run(["tc", "qdisc", "delete", "dev", "lo", "root"], check=True)
+        with lab.router.delay("lan-a", 0.1):
+            begin = time.monotonic()
+            lab.client.connect(lab.server, 8888).close()
+            assert time.monotonic() - begin >= 0.1
+    assert "netem" not in lab.router.run(["tc", "qdisc"]).text
 
 
 def test_a_port_is_handed_to_another_program(lab: Lab) -> None:
