@@ -4,8 +4,6 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LOG=$ROOT/.cache/setup.log
-# shellcheck disable=SC2034  # the scripts that source this use it
-MIRROR=${TESTBED_MIRROR:-http://deb.debian.org/debian}
 PATH=$PATH:/usr/sbin # where Debian keeps dockerd, and does not look for ordinary users
 export DEBIAN_FRONTEND=noninteractive
 
@@ -23,6 +21,17 @@ fail() {
 have() { command -v "$1" >/dev/null; }
 is_root() { [ "$(id -u)" -eq 0 ]; }
 can_install() { is_root && have apt-get; }
+
+# Debian's mirror: the one that TESTBED_MIRROR names, else the one that this machine's apt uses for Debian itself.
+mirror() {
+	local found=${TESTBED_MIRROR:-}
+	if [ -z "$found" ] && have apt-get; then
+		# shellcheck disable=SC2016  # the names are apt's
+		found=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | grep --max-count=1 '/debian/*$') || true
+	fi
+	[ -n "$found" ] || fail "no mirror of Debian is known here" "name one: TESTBED_MIRROR=…"
+	echo "${found%/}"
+}
 
 # Run a command whose output matters only when it fails.
 quietly() {

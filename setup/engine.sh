@@ -27,7 +27,7 @@ engine_fits() { local version && version=$(engine) && at_least "$OLDEST_ENGINE" 
 use_next_release() {
 	cat >/etc/apt/sources.list.d/testbed-docker.sources <<-END
 		Types: deb
-		URIs: $MIRROR
+		URIs: $(mirror)
 		Suites: trixie
 		Components: main
 		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg

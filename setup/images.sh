@@ -31,14 +31,15 @@ bootstrap() {
 			"as root: apt-get install mmdebstrap" "or, where a registry is in reach: docker pull debian:trixie-slim"
 		apt_install mmdebstrap
 	fi
-	local tar
+	local tar from
+	from=$(mirror)
 	tar=$(mktemp)
 	quietly mmdebstrap --quiet --variant=apt --format=tar \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-include=/usr/share/doc/*/copyright' \
-		trixie "$tar" "$MIRROR" && quietly docker import "$tar" "$BASE"
+		trixie "$tar" "$from" && quietly docker import "$tar" "$BASE"
 	local status=$?
 	rm "$tar"
 	return "$status"
