@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,15 +26,23 @@ ARGUMENTS = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the machine's Chromium; skip, aloud, where it or Playwright is missing."""
+def chromium(within: Sequence[str] = ()) -> Iterator[Browser]:
+    """Start the machine's Chromium; skip, aloud, where it or Playwright is missing.
+
+    within: the command that runs it, `nsenter …`: it then sees another network.
+    """
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed (extra `test`)"
     )
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("there is no Chromium (apt-get install chromium)")
-    with playwright.sync_playwright() as started:
+    with playwright.sync_playwright() as started, tempfile.TemporaryDirectory() as folder:
+        if within:  # Playwright gives a program's own arguments last, so one command it must be
+            script = Path(folder, "chromium")
+            script.write_text(f'#!/bin/sh\nexec {shlex.join([*within, program])} "$@"\n')
+            script.chmod(0o755)
+            program = str(script)
         browser = started.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
             yield browser
