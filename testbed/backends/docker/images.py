@@ -16,7 +16,7 @@ from testbed.topology import Topology
 
 IMAGE_TAG = "1"
 PROBE = f"testbed/probe:{IMAGE_TAG}"
-LATER = ("browser", "names")
+LATER = ("browser", "names", "newcomer")
 """Made when a lab first needs them, and anew when their files have changed; `make images` makes the rest."""
 OURS = {f"testbed/{role}:{IMAGE_TAG}": role for role in ("host", "router", "probe", *LATER)}
 FILES = "testbed.files"
