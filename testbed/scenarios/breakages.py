@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from testbed.faults import Match
+from testbed.packets import dns
 from testbed.programs import program
 
 if TYPE_CHECKING:
@@ -140,6 +141,17 @@ def offloads(node: str, network: str) -> Breakage:
         lab[node].undo_later(
             lambda: lab[node].run([*card, *(word for name in features for word in (name, "off"))])
         )
+
+    return breaks
+
+
+def lies_about_names(node: str, network: str) -> Breakage:
+    """Whatever DNS name a node is asked for, it gives its own address on a network."""
+
+    def breaks(lab: Lab) -> None:
+        words = (str(IMPOSTOR), str(lab[node].address_on(network)))
+        lab[node].spawn(program("lying_names", *words)).wait_output("listens", timeout=20.0)
+        lab[node].redirect(dns.PORT, IMPOSTOR, "udp")
 
     return breaks
 

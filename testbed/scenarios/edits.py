@@ -27,6 +27,7 @@ IP_IDENTIFICATION = slice(18, 20)
 IP_TTL = slice(22, 23)
 IP_CHECKSUM = slice(24, 26)
 IP_SOURCE = slice(26, 30)
+IP_DESTINATION = slice(30, 34)
 TCP_DESTINATION_PORT = slice(36, 38)
 QUOTED_IDENTIFICATION = slice(46, 48)  # of the IP header that an ICMP error quotes
 TCP_SEQUENCE = slice(38, 42)

@@ -11,7 +11,7 @@ from testbed.packets import dns
 from testbed.programs import program
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
-from testbed.scenarios.breakages import IMPOSTOR
+from testbed.scenarios.breakages import lies_about_names
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -107,7 +107,7 @@ class AppDns(Scenario):
     mutants = (
         Mutant(
             "DNS answers another address",
-            lambda lab: lies(lab),
+            lies_about_names("names", "lan-b"),
             kills=(answer_is_the_address, page_is_shown, unknown_name, no_connection),
         ),
         Edit(
@@ -145,10 +145,3 @@ def connected_early(seen: Evidence) -> Evidence:
     answers = AppDns.answered(seen, KNOWN, NAME)
     syn = seen.during(KNOWN).at("client:lan-a").tcp.port(PORT).syns.first
     return edits.changed(lambda _: answers, lambda frame: frame.replaced(time_ns=syn.time_ns + 1000))(seen)
-
-
-def lies(lab: Lab) -> None:
-    """The name server gives its own address for every name."""
-    address = str(lab["names"].address_on("lan-b"))
-    lab["names"].spawn(program("lying_names", str(IMPOSTOR), address)).wait_output("listens", timeout=ENOUGH)
-    lab["names"].redirect(dns.PORT, IMPOSTOR, "udp")
