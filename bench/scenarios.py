@@ -8,6 +8,7 @@ Each run is the whole command, start of Python and writing of the run's folder i
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 ROUNDS = 3
 EIGHT = (
     "app.client-server",
@@ -66,7 +68,14 @@ def _scenarios_alone(folder: Path) -> float:
 
 
 def _testbed(folder: Path, *args: str) -> None:
-    subprocess.run([sys.executable, "-m", "testbed", *args], cwd=folder, capture_output=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "testbed", *args],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if ended.returncode != 0:
+        raise SystemExit(
+            f"testbed {' '.join(args)} ended with {ended.returncode}\n{ended.stdout}{ended.stderr}"
+        )
 
 
 if __name__ == "__main__":
