@@ -19,7 +19,7 @@ from testbed.cli.options import backend_option, complete_ids, file_option, forma
 )
 @click.argument("ids", metavar="[ID|FILE.py]...", nargs=-1, shell_complete=complete_ids)
 @click.option("-k", "narrowed", metavar="EXPR", default="", help='Only what fits, e.g. "tcp and not close".')
-@click.option("--timeout", metavar="S", type=click.FloatRange(min=0, min_open=True), default=60.0)
+@click.option("--timeout", metavar="S", type=click.FloatRange(min=0, min_open=True), default=120.0)
 @click.option("--jobs", metavar="N", type=click.IntRange(1), default=1, help="Labs at a time.")
 @format_option("text", "markdown", "json")
 @file_option

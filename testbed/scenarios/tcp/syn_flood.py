@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from testbed.checks import Finding, check, expect, expect_none, expect_some, expect_that
 from testbed.evidence import Evidence, Segments, connection_of
@@ -37,7 +37,7 @@ class TcpSynFlood(FloodScenario):
     id = "tcp.syn-flood"
     rfc = ("RFC 4987 §2", "RFC 9293 §3.5", "RFC 6298 §5.5")
     claim = Claim("Half-open connections use up the server's memory, until it cannot serve anybody.")
-    long = 64.0
+    long: ClassVar[float] = 64.0  # while its half-open connections live
 
     def act(self, lab: Lab) -> None:
         self.prepare(lab)
