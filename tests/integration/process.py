@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 # One line for each: the status with semicolons for its line ends, a vertical bar, the command line.
-# A process that has ended meanwhile gives none. The last line is the number of the shell that runs this.
+# A process that has ended meanwhile gives none.
 _LIST = (
     "for one in /proc/[0-9]*; do "
     'status=$(tr "\\n" ";" <"$one/status") && command=$(tr "\\0\\n" "  " <"$one/cmdline") && '
     'printf "%s|%s\\n" "$status" "$command"; '
-    "done 2>/dev/null; echo $$"
+    "done 2>/dev/null"
 )
 
 
@@ -41,14 +41,17 @@ class Process:
 
 
 def processes_in(inside: Any) -> list[Process]:
-    """The processes in a container, without the shell that looks and what it started."""
-    *lines, own = inside.run(_LIST).stdout.splitlines()
+    """The processes that a container's init started, and init: not what `docker exec` brought in.
+
+    That is the shell that looks, and the engine's health checks: their parent is outside, and shows as 0
+    (pid_namespaces(7)).
+    """
     found = []
-    for line in lines:
+    for line in inside.run(_LIST).stdout.splitlines():
         status, _, command = line.partition("|")
         rows = (row.partition(":") for row in status.split(";") if row)
         found.append(Process(command.strip(), {key: value.strip() for key, _, value in rows}))
-    strangers = {int(own)}
-    while more := {p.number for p in found if p.parent in strangers} - strangers:
-        strangers |= more
-    return sorted((p for p in found if p.number not in strangers), key=lambda p: p.number)
+    own = {1}
+    while more := {process.number for process in found if process.parent in own} - own:
+        own |= more
+    return sorted((process for process in found if process.number in own), key=lambda process: process.number)
