@@ -65,7 +65,7 @@ class IpFragmentation(Scenario):
             for step in (ROUTER_CUTS, CLIENT_CUTS):
                 with lab.step(step), contextlib.suppress(OSError):
                     here.send(DATA[step], lab.server, PORT)
-                    there.recv(timeout=3)
+                    there.recv()
             with lab.step(ONE_LOST), contextlib.suppress(OSError):
                 self.lose_one(lab, here, there)
 
@@ -80,7 +80,7 @@ class IpFragmentation(Scenario):
                 faults.enter_context(lab.server.lose(match, nth=2))
             here.send(DATA[ONE_LOST], lab.server, PORT)
             here.send(NEXT, lab.server, PORT)
-            there.recv(timeout=3)
+            there.recv()
             if self.loses:
                 with contextlib.suppress(DeadlinePassed):  # no report comes: the check says so
                     lab.server.await_counter("IpReasmTimeout", given_up, timeout=10)
