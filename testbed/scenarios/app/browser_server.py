@@ -24,7 +24,7 @@ PAGE = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>A page</title><style>p {{ color: green }}</style></head>
 <body><p>{TEXT}</p></body></html>
 """
-ENOUGH = 20.0  # seconds for what ends by itself
+ENOUGH = 60.0  # seconds for what ends by itself
 
 
 @dataclass(frozen=True, slots=True)

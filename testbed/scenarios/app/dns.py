@@ -23,7 +23,7 @@ KNOWN = "a name that is known"
 UNKNOWN = "a name that nobody has"
 WORDS = "You have come by my name."
 PAGE = f"<!DOCTYPE html><title>www</title><p>{WORDS}</p>"
-ENOUGH = 20.0  # seconds for what ends by itself
+ENOUGH = 60.0  # seconds for what ends by itself
 
 
 class AppDns(Scenario):

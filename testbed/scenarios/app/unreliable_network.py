@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, Status, check, citations_of, expect, expect_all, expect_that
 from testbed.errors import Unsupported
-from testbed.evidence import Action, Evidence, Segments
+from testbed.evidence import Action, Connection, Evidence, Segments, receiver, sender
 from testbed.faults import Match
 from testbed.programs import program
 from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
@@ -77,8 +77,9 @@ class AppUnreliableNetwork(Scenario):
     @staticmethod
     def answers(seen: Evidence, step: str, way: str, vantage: str = "client:lan-a") -> Segments:
         """What the server sends of its data in a step, as one place sees it."""
-        talk = seen.during(step).at(vantage).tcp.port(WAYS[way])
-        return (talk.received if vantage.startswith("client") else talk.sent).with_data
+        syn = seen.during(step).at("client:lan-a").tcp.port(WAYS[way]).syns.first
+        connection = Connection(sender(syn), receiver(syn))
+        return seen.at(vantage).tcp.of(connection).from_end(connection.server).with_data
 
     @check("no data is wrong: on every line, both get the whole text")
     def nothing_wrong(self, seen: Evidence) -> Finding:
