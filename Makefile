@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format env engine images tools setup clean
+.PHONY: help run test bench lint format env engine images servers tools setup clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,7 +13,7 @@ help: ## say what can be made
 run: setup ## run every scenario on the lab (RUN_ARGS="arp.same-lan --keep")
 	$(BIN)/testbed run $(RUN_ARGS)
 
-test: setup tools lint ## lint, type-check and run every test (PYTEST_ARGS="-k decode")
+test: setup servers tools lint ## lint, type-check and run every test (PYTEST_ARGS="-k decode")
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 bench: setup tools ## measure, and write bench/results.md
@@ -39,6 +39,9 @@ engine: ## a Docker engine with Compose, installed or started where none answers
 
 images: engine ## the images of the lab, where missing or out of date
 	@setup/images.sh
+
+servers: setup ## the images of servers and browsers, which a run makes when it first needs them
+	@$(BIN)/python setup/servers.py
 
 tools: ## what only the tests use: tshark
 	@setup/tools.sh

@@ -16,8 +16,8 @@ from testbed.topology import Topology
 
 IMAGE_TAG = "1"
 PROBE = f"testbed/probe:{IMAGE_TAG}"
-LATER = ("browser", "names", "newcomer")
-"""Made when a lab first needs them, and anew when their files have changed; `make images` makes the rest."""
+LATER = ("browser", "names", "newcomer", "redis", "mariadb", "flask", "django", "tomcat")
+"""Made when a lab first needs them, or by `make servers`, and anew when their files have changed."""
 OURS = {f"testbed/{role}:{IMAGE_TAG}": role for role in ("host", "router", "probe", *LATER)}
 FILES = "testbed.files"
 """The label that says what such an image was made of."""
