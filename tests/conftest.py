@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -19,6 +20,16 @@ WITH_ENGINE = ("backends", "cli", "docs", "integration", "plugin", "scenarios", 
 CI = bool(os.environ.get("CI"))
 if CI:
     os.environ.setdefault("TESTBED_REQUIRE_ENGINE", "1")
+
+
+def pytest_configure() -> None:
+    """Take signals as a shell's foreground does: who started the tests may have had them ignored.
+
+    `nohup` does so, and a shell for what it runs in the background; every child inherits it.
+    """
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from testbed.evidence import Action, Direction, Evidence, Frame, TcpSample
+from testbed.evidence import Action, Direction, Evidence, Frame, NeighbourSample, TcpSample
 
 Choice = Callable[[Evidence], Iterable[Frame]]
 EditFunction = Callable[[Evidence], Evidence]
@@ -130,10 +130,16 @@ def forgotten_after_stale(node: str) -> EditFunction:
     return edit
 
 
-def renamed_neighbours(node: str, address: str) -> EditFunction:
-    """Let a node's neighbour entries be for another address."""
-    other = ip_address(address)
-    return lambda seen: seen.map_neighbours(lambda s: replace(s, address=other) if s.node == node else s)
+def learns(node: str, address: str) -> EditFunction:
+    """Let a node have learned an address, at a stranger's MAC."""
+
+    def edit(seen: Evidence) -> Evidence:
+        number = len(seen.tcp_samples) + len(seen.neighbour_samples) + 1
+        mac = STRANGER.hex(":")
+        row = NeighbourSample(number, seen.end_ns, node, "eth0", ip_address(address), mac, "STALE")
+        return seen.edited(neighbour_samples=(*seen.neighbour_samples, row))
+
+    return edit
 
 
 def without_state(state: str, node: str, since: str | None = None) -> EditFunction:

@@ -118,7 +118,7 @@ class ArpDuplicateAddress(Scenario):
         ),
         Edit(
             "the neighbour learns the nobody of the probe",
-            edits.renamed_neighbours("neighbour", NOBODY),
+            edits.learns("neighbour", NOBODY),
             kills=(probe_teaches_nothing,),
         ),
     )
