@@ -1,7 +1,7 @@
 # Two commands on a bare machine: `make run` and `make test`. Each sets up what is missing first.
 
 RUN_ARGS ?=
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= --numprocesses=2 --dist=loadfile
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -23,7 +23,7 @@ lint: env ## ruff, mypy and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck setup/*.sh images/router/router.sh .ci/run
+	$(BIN)/shellcheck setup/*.sh tests/engines/*.sh images/router/router.sh .ci/run
 
 format: env ## let ruff format the sources
 	$(BIN)/ruff check --fix .

@@ -16,7 +16,7 @@ EIGHT = (
     "app.client-server", "app.end-of-stream", "arp.same-lan", "arp.via-gateway",
     "ip.loopback", "tcp.close", "tcp.handshake", "tcp.reset",
 )  # fmt: skip
-"""The first ones, of every layer; all of them, five times over, are a benchmark (`python -m bench catalogue`)."""
+"""The first ones, of every layer. All of them, five times over, are a benchmark: bench/catalogue.py."""
 
 
 @pytest.mark.slow
