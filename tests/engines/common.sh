@@ -5,7 +5,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
 CACHE=${TESTBED_ENGINES:-$ROOT/.cache/engines} # packages, unpacked; kept from one trial to the next
-MIRROR=$(source "$ROOT/setup/common.sh" && mirror)
+MIRROR=$(bash -c 'source "$1" && mirror' - "$ROOT/setup/common.sh")
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 START_SECONDS=60
 mkdir -p "$CACHE"
