@@ -15,7 +15,7 @@ from testbed.runner.plan import Task
 
 L = TypeVar("L")
 
-BESIDE = 6
+BESIDE = 3
 """How many scenarios may wait at the same time."""
 
 
