@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,12 +69,13 @@ def machine() -> Iterator[dict[str, str]]:
 def settings() -> dict[str, str]:
     """The machine's settings below /proc/sys/net that can be read and written (counters cannot)."""
     found = {}
-    for path in HOST.rglob("*"):
-        try:
-            if path.is_file() and path.stat().st_mode & 0o600 == 0o600:
-                found[str(path.relative_to(HOST))] = path.read_text()
-        except OSError:
-            continue  # it went with its interface, or has no value until it gets one
+    for folder, _, names in os.walk(HOST):  # which passes over a folder that went with its interface
+        for path in (Path(folder, name) for name in names):
+            try:
+                if path.stat().st_mode & 0o600 == 0o600:
+                    found[str(path.relative_to(HOST))] = path.read_text()
+            except OSError:
+                continue  # it went with its interface, or has no value until it gets one
     return found
 
 

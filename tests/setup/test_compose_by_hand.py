@@ -82,7 +82,7 @@ def test_the_shell_talks_while_the_lab_is_up(lab: Labs) -> None:
 
 def test_many_clients_are_served_at_once(lab: Labs) -> None:
     """In the profile many-clients eight conversations overlap, and each ends well."""
-    crowd = lab()
+    crowd = lab(TESTBED_PAUSE="2")  # so that all have come before the first has gone, on a busy machine too
     crowd("--profile", "many-clients", "up", "--detach")
     clients = crowd("ps", "--all", "--quiet", "many-clients").stdout.split()
     assert [crowd.exit_code(client) for client in clients] == [0] * 8

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from testbed.lab import Lab
 
 PORT = 8888
+WORDS = b"hello across the router"
 
 
 class ArpViaGateway(Scenario):
@@ -38,7 +39,12 @@ class ArpViaGateway(Scenario):
     def act(self, lab: Lab) -> None:
         for node in (lab.client, lab.router, lab.server):
             node.forget_neighbours()
-        lab.client.tcp_echo(lab.server, b"hello across the router", port=PORT)
+        with lab.client.connect(lab.server, PORT) as stream:
+            stream.send(WORDS)
+            stream.recv_exactly(len(WORDS))
+            stream.shutdown("write")
+            stream.recv_end()
+            lab.server.await_tcp_state(stream, "CLOSED")  # so that the last segment has crossed too
 
     @staticmethod
     def there(seen: Evidence, vantage: str) -> Segments:
