@@ -66,6 +66,8 @@ class AppClientServer(Scenario):
                 stream = lab[name].connect(lab.server, PORT, timeout=3)
                 stream.send(TEXTS[0].encode())  # the first hears it back at once, the others must wait
                 guests.append(stream)
+            for stream in guests:  # see them connected, before the first is through
+                stream.node.await_tcp_state(stream, "ESTABLISHED")
             for stream in guests:
                 converse(stream)
         with lab.step(OWN_PROGRAM):
