@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 PORT = 7076
 TWICE, AGES, USED = "two conversations in a row", "nothing is said for a while", "it is used again"
-REACHABLE_MS = 1500  # instead of 30,000; the kernel takes 0.5 to 1.5 times that (RFC 4861 §6.3.2)
-DELAY_S = 1  # instead of 5: so long it hopes for other proof before it asks
+REACHABLE_MS = 2500  # instead of 30,000; the kernel takes 0.5 to 1.5 times that (RFC 4861 §6.3.2)
+# Instead of 5: so long it hopes for other proof before it asks. An entry that was used in that time goes to DELAY
+# and not to STALE, so it must be less than half of the above.
+DELAY_S = 1
 
 
 class ArpCache(Scenario):
@@ -28,7 +30,7 @@ class ArpCache(Scenario):
     few seconds, the kernel asks the old owner: by unicast, just him, without a shout. He answers, and
     is REACHABLE again. Only if he does not, all are asked.
 
-    Here the times are shortened, so that a minute passes in three seconds.
+    Here the times are shortened, so that a minute passes in five seconds.
     """
 
     id = "arp.cache"
