@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PORT = 7076
 TWICE, AGES, USED = "two conversations in a row", "nothing is said for a while", "it is used again"
 REACHABLE_MS = 2500  # instead of 30,000; the kernel takes 0.5 to 1.5 times that (RFC 4861 §6.3.2)
-# Instead of 5: so long it hopes for other proof before it asks. An entry that was used in that time goes to DELAY
-# and not to STALE, so it must be less than half of the above.
+# Instead of 5: so long it hopes for other proof before it asks. What was used in that time goes to
+# DELAY and not to STALE, so it must be less than half of the above.
 DELAY_S = 1
 
 
