@@ -62,7 +62,7 @@ def machine() -> Iterator[dict[str, str]]:
     before = settings()
     yield before
     for key, value in settings().items():
-        if value != before.get(key):
+        if value != before.get(key, value):  # what is new came with somebody's interface
             (HOST / key).write_text(before[key])
 
 

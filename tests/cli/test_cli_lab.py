@@ -92,8 +92,8 @@ def test_connect_is_a_shell_with_the_terminal(lab: str, folder: Path) -> None:
 def test_ctrl_c_in_a_shell_is_the_shells(lab: str, folder: Path) -> None:
     """Ctrl-C on the node's terminal ends what runs there, and neither the shell nor testbed."""
     keys = [
-        Key("client# ", b"sleep 100\n"),
-        Key("sleep 100", CTRL_C),
+        Key("client# ", b"sh -c 'echo begun $((40 + 1)); exec sleep 100'\n"),
+        Key("begun 41", CTRL_C),  # said by what is to end: before that, Ctrl-C would be the shell's
         Key("client# ", b"echo still $((40 + 2))\n"),
         Key(r"still 42", b"exit 0\n"),
     ]
