@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 from testbed.actions import Journal
 from testbed.backends.base import Backend, Executed, Handle, NodeState, Owner, Report, ignore
 from testbed.cable import Cable
-from testbed.compose import find_file, load, shipped_file
+from testbed.compose import find_file, load, shipped_file, wished_images
 from testbed.errors import NodeExited, ProbeDied, UsageError
 from testbed.interrupts import shielded
 from testbed.node import Node
@@ -83,7 +83,11 @@ class Lab:
         deadline: seconds. Raises what Backend.up and testbed.compose.load raise.
         """
         backend = backend or docker()
+        path = compose_file(file)
         given = {**(os.environ if environment is None else environment), **FOR_NODES}
+        for variable, image in wished_images(path).items():
+            if not given.get(variable) and backend.fetch(image, progress):
+                given[variable] = image
         owner = None if detached else Owner.current()
 
         def start(topology: Topology) -> Handle:
@@ -93,7 +97,7 @@ class Lab:
                 topology, called, run_id=run_id, owner=owner, progress=progress, deadline=deadline
             )
 
-        return cls(backend, with_free_prefix(compose_file(file), given, tuple(profiles), start), ours=True)
+        return cls(backend, with_free_prefix(path, given, tuple(profiles), start), ours=True)
 
     @classmethod
     def attach(

@@ -160,6 +160,9 @@ class Backend(Protocol):
     def examine(self) -> Iterator[Examined]:
         """Look, one after another, at all that labs rest on; missing things are told, not raised."""
 
+    def fetch(self, image: str, progress: Report = ignore) -> bool:
+        """Say whether an image is here, or has been got from a registry now. Raises EngineUnavailable."""
+
     def up(
         self,
         topology: Topology,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from testbed.topology import Topology
 
-__all__ = ["FILE_NAMES", "find_file", "load", "shipped_file"]
+__all__ = ["FILE_NAMES", "find_file", "load", "shipped_file", "wished_images"]
 
 FILE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """The names that Compose looks for, the first found first taken."""
@@ -41,6 +41,16 @@ def load(path: Path, environment: Mapping[str, str], profiles: Iterable[str] = (
     from testbed.compose.reader import read
 
     return read(path, environment, tuple(profiles))
+
+
+def wished_images(path: Path) -> dict[str, str]:
+    """Return the images that a file would rather have, where they can be had, by its variables.
+
+    Raises InvalidComposeFile.
+    """
+    from testbed.compose import wishes
+
+    return wishes.wished_images(path)
 
 
 def find_file(start: Path) -> Path | None:

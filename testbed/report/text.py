@@ -106,7 +106,9 @@ def summary(run: RunResult, style: Style | None = None, *, folder: str = "", loo
     """
     style = style or Style()
     out = [style.paint("faint", "─" * style.width), _counts(run, style)]
-    out += [line for result in run.results for line in _not_green(result, style)]
+    # Each round would say it anew.
+    told = dict.fromkeys(tuple(_not_green(result, style)) for result in run.results)
+    out += [line for lines in told for line in lines]
     for name, statuses in run.unstable().items():
         out.append(_wrapped(f"not the same in every round: {name}: {', '.join(statuses)}", style, indent=2))
     if run.interrupted:
@@ -127,16 +129,20 @@ def _counts(run: RunResult, style: Style) -> str:
     ]
     total = len(run.results)
     checks = sum(len(result.verdict.checks) for result in run.results)
+    skipped = sum(item.status is Status.SKIPPED for result in run.results for item in result.verdict.checks)
+    if skipped:
+        counted.append(style.paint("skipped", f"{skipped} check{'s' if skipped != 1 else ''} skipped"))
     head = f"{total} scenario{'s' if total != 1 else ''}, {checks} check{'s' if checks != 1 else ''}"
     return f"{head}: {', '.join(counted) or 'none run'} in {run.seconds:.1f} s"
 
 
 def _not_green(result: Result, style: Style) -> list[str]:
     """Why a scenario is not green, in at most some lines; what was skipped is said aloud."""
-    if result.status is Status.PASSED:
+    status = Status.SKIPPED if result.status is Status.PASSED else result.status
+    red = [item for item in result.verdict.checks if item.status is status]
+    if result.status is Status.PASSED and not red:
         return []
-    mark = style.paint(result.status.value, MARKS[result.status])
-    red = [item for item in result.verdict.checks if item.status is result.status]
+    mark = style.paint(status.value, MARKS[status])
     if red:
         names = ", ".join(item.check.name for item in red)
         reason = f"{names}: {red[0].finding.reason}" if len(red) == 1 else names

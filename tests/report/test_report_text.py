@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.checks import Status, Verdict
+from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
 from testbed.report import ladder_text, text
 from testbed.report.build import ladder_of
 from testbed.report.citing import cited
@@ -135,3 +135,16 @@ def test_cut() -> None:
 def test_marks_are_for_all() -> None:
     """Every status has a mark of its own, in ASCII too."""
     assert len({Style(ascii=True).glyphs(mark) for mark in text.MARKS.values()}) == len(Status)
+
+
+def test_summary_names_a_check_that_was_skipped(run: RunResult) -> None:
+    """Also where its scenario passed; once, however many rounds there were."""
+    passed = run.results[1]
+    lacking = CheckVerdict(
+        Check("far_away", "it is seen from afar"), Finding(Status.SKIPPED, "nobody is there")
+    )
+    verdict = replace(passed.verdict, checks=(*passed.verdict.checks, lacking))
+    first, second = (replace(passed, verdict=verdict, round=number) for number in (1, 2))
+    drawn = text.summary(replace(run, results=(first, second)))
+    assert "2 passed, 2 checks skipped in" in drawn
+    assert drawn.count("- tcp.green: far_away: nobody is there") == 1

@@ -26,6 +26,7 @@ from testbed.backends.docker import (
     cables,
     examining,
     execution,
+    fetching,
     images,
     inventory,
     labels,
@@ -56,6 +57,7 @@ class DockerBackend:
         self._probes: dict[tuple[str, str], Probes] = {}
         self._lock = threading.Lock()
         self._owned: dict[tuple[str, str], int] = {}
+        self._fetched: dict[str, bool] = {}
 
     def versions(self) -> dict[str, str]:
         """Return the versions of engine, API, Compose and the engine's kernel."""
@@ -71,6 +73,13 @@ class DockerBackend:
     def examine(self) -> Iterator[Examined]:
         """Look at all that labs rest on; see Backend.examine."""
         return examining.examine(self._engine)
+
+    def fetch(self, image: str, progress: Report = ignore) -> bool:
+        """Say whether an image is here, or has been got from a registry now: asked once in a process."""
+        with self._lock:
+            if image not in self._fetched:
+                self._fetched[image] = fetching.fetch(self._engine, image, progress)
+            return self._fetched[image]
 
     def up(
         self,

@@ -191,8 +191,8 @@ class AppDefaultPorts(Scenario):
         if seen.topology.node(MONGODB.node).image.startswith("testbed/"):
             return Finding(
                 Status.SKIPPED,
-                "not seen here: MongoDB is in neither Debian nor PyPI; where a registry can be reached, "
-                "set TESTBED_MONGODB=mongo:8",
+                "not seen here: MongoDB is in neither Debian nor PyPI, and no registry gave mongo:8 "
+                "(docker pull mongo:8 says why; or docker load it)",
                 citations_of(seen.action("client", "connect", MONGODB.node)),
             )
         answer = self.answer(seen, MONGODB)
