@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,25 +16,46 @@ from testbed.version import package_version
 
 if TYPE_CHECKING:
     from testbed.backends.base import Backend
+    from testbed.scenario import Scenario
     from testbed.topology import Topology
 
 ROOM = 100 * 1024 * 1024
 """Bytes of free room below which recordings are in danger."""
+
+IMAGE = "image "
+"""How the features begin that are images."""
 
 OLDEST_PYTHON = (3, 11)
 
 
 def examine(backend: Backend, topology: Topology) -> Iterator[Examined]:
     """Examine this machine, one thing after another."""
+    from testbed.runner.selection import select
+
+    scenarios = [item.scenario for item in select()]
     yield _python()
-    bad = False
-    for one in backend.examine():
-        bad = bad or one.fitness is Fitness.BAD
+    found = []
+    for one in backend.examine(_images(scenarios)):
+        found.append(one)
         yield one
     yield _room(Path.cwd())
-    if not bad:
-        yield from _labs(backend)
-    yield from _scenarios(topology, bad)
+    if any(one.fitness is Fitness.BAD for one in found):
+        yield Examined("scenarios", Fitness.BAD, "none can run until what is missing above is there")
+        return
+    yield from _labs(backend)
+    yield from _scenarios(
+        scenarios, topology, {one.subject for one in found if one.fitness is Fitness.LACKING}
+    )
+
+
+def _images(scenarios: Iterable[type[Scenario]]) -> list[str]:
+    """The images that scenarios gain by, and that are not ours."""
+    return [
+        feature.removeprefix(IMAGE)
+        for scenario in scenarios
+        for feature in scenario.gains
+        if feature.startswith(IMAGE)
+    ]
 
 
 def _python() -> Examined:
@@ -63,17 +84,23 @@ def _labs(backend: Backend) -> Iterator[Examined]:
         yield Examined("leftovers", Fitness.LACKING, f"left behind: {', '.join(left)}", "testbed wipe")
 
 
-def _scenarios(topology: Topology, bad: bool) -> Iterator[Examined]:
-    """Say which scenarios can run here."""
-    from testbed.runner.selection import select
-
-    selected = [item.scenario for item in select()]
-    misfits = {one.id: one.misfit(topology) for one in selected if one.topology is None}
-    fitting = [one.id for one in selected if not misfits.get(one.id)]
-    if bad:
-        yield Examined("scenarios", Fitness.BAD, "none can run until what is missing above is there")
-        return
-    yield Examined("scenarios", Fitness.GOOD, f"{len(fitting)} can run: {', '.join(fitting)}")
-    for name, reason in misfits.items():
-        if reason:
-            yield Examined(name, Fitness.LACKING, f"{topology.name} is not its topology: {reason}")
+def _scenarios(
+    scenarios: Sequence[type[Scenario]], topology: Topology, lacking: Set[str]
+) -> Iterator[Examined]:
+    """Say which scenarios can run here: whole, but for a part, or not at all."""
+    whole, others = [], []
+    for one in scenarios:
+        misfit = one.misfit(topology) if one.topology is None else None
+        missing = [feature for feature in one.wants if feature in lacking]
+        parts = [f"{part} ({feature})" for feature, part in one.gains.items() if feature in lacking]
+        if misfit:
+            others.append((one.id, f"cannot run: {topology.name} is not its topology: {misfit}"))
+        elif missing:
+            others.append((one.id, f"cannot run without {', '.join(missing)}: see above"))
+        elif parts:
+            others.append((one.id, f"can run but for {', '.join(parts)}: see above"))
+        else:
+            whole.append(one.id)
+    yield Examined("scenarios", Fitness.GOOD, f"{len(whole)} can run: {', '.join(whole)}")
+    for name, seen in others:
+        yield Examined(name, Fitness.LACKING, seen)

@@ -117,6 +117,8 @@ class Scenario:
     mutants: how it is falsified.
     long: seconds of its longest single wait, where that is more than a few: such scenarios begin first,
     beside the others.
+    wants: features, as `testbed doctor` names them, that not every machine has and it cannot run without.
+    gains: such features that only a part of it needs -> the part that is skipped without.
     """
 
     id: ClassVar[str]
@@ -126,6 +128,8 @@ class Scenario:
     places: ClassVar[tuple[str, ...]] = ("client:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
     topology: ClassVar[str | None] = None
     long: ClassVar[float] = 0
+    wants: ClassVar[tuple[str, ...]] = ()
+    gains: ClassVar[Mapping[str, str]] = {}
     mutants: ClassVar[tuple[Mutant | Edit, ...]] = ()
 
     def act(self, lab: Lab) -> None:

@@ -7,7 +7,7 @@ operation is written once, above it, over the channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -157,8 +157,11 @@ class Backend(Protocol):
     def versions(self) -> dict[str, str]:
         """Return names and versions of what takes part: engine, compose, kernel and more."""
 
-    def examine(self) -> Iterator[Examined]:
-        """Look, one after another, at all that labs rest on; missing things are told, not raised."""
+    def examine(self, images: Iterable[str] = ()) -> Iterator[Examined]:
+        """Look, one after another, at all that labs rest on; missing things are told, not raised.
+
+        images: those to look for besides the backend's own.
+        """
 
     def fetch(self, image: str, progress: Report = ignore) -> bool:
         """Say whether an image is here, or has been got from a registry now. Raises EngineUnavailable."""

@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.backends.base import (
@@ -70,9 +70,9 @@ class DockerBackend:
             "system": f"{engine.get('Os', '')}/{engine.get('Arch', '')}",
         }
 
-    def examine(self) -> Iterator[Examined]:
+    def examine(self, images: Iterable[str] = ()) -> Iterator[Examined]:
         """Look at all that labs rest on; see Backend.examine."""
-        return examining.examine(self._engine)
+        return examining.examine(self._engine, images)
 
     def fetch(self, image: str, progress: Report = ignore) -> bool:
         """Say whether an image is here, or has been got from a registry now: asked once in a process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from testbed.backends.base import Examined, Fitness
 from testbed.backends.docker import images, labels
@@ -29,6 +29,7 @@ TRIED = {
         True,
     ),
     "sysctls of a node": ("test -w /sysnet/ipv4/ip_forward", "changing a node's settings", True),
+    "bridge": ("ip link add testbed0 type bridge", "a node that is a switch", False),
     "sch_tbf": (
         "tc qdisc replace dev lo root tbf rate 1mbit burst 10kb latency 50ms",
         "a slow line",
@@ -39,8 +40,8 @@ TRIED = {
 """Feature of the kernel -> a command that needs it, what we use it for, whether nothing goes without."""
 
 
-def examine(engine: Engine) -> Iterator[Examined]:
-    """Look at the engine, Compose, the images and the kernel, one after another.
+def examine(engine: Engine, others: Iterable[str] = ()) -> Iterator[Examined]:
+    """Look at the engine, Compose, the images (ours and others) and the kernel, one after another.
 
     What rests on something that is missing is not looked at.
     """
@@ -54,6 +55,12 @@ def examine(engine: Engine) -> Iterator[Examined]:
             yield Examined(f"image {image}", Fitness.GOOD, "is here")
         else:
             yield Examined(f"image {image}", Fitness.LACKING, "is not here yet", "it is built on first use")
+    for image in others:
+        if image in here:
+            yield Examined(f"image {image}", Fitness.GOOD, "is here")
+        else:
+            hint = f"it is pulled on first use, where a registry can be reached; or: docker pull {image}"
+            yield Examined(f"image {image}", Fitness.LACKING, "is not here", hint)
     if images.PROBE in here:
         yield from _kernel(engine)
 

@@ -6,12 +6,13 @@ import contextlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from testbed.checks import Finding, Status, check, citations_of, expect, expect_that
-from testbed.evidence import Evidence, Segments
+from testbed.checks import Finding, Status, check, citations_of, expect, expect_all, expect_that
+from testbed.evidence import Evidence, Segments, ttl_of
 from testbed.programs import program
 from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenarios import edits
 from testbed.scenarios.breakages import nobody_listens
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class AppDefaultPorts(Scenario):
         *(f"{server.node}:lan-b" for server in SERVERS),
     )
     topology = "servers.yaml"
+    gains: ClassVar = {"image mongo:8": "MongoDB"}
 
     def act(self, lab: Lab) -> None:
         for server in SERVERS:
@@ -154,6 +156,18 @@ class AppDefaultPorts(Scenario):
             cite=answer or answer.first,
             seen=status,
         )
+
+    @check("what each says leaves the server's card, and reaches the client one hop on")
+    def across_the_router(self, seen: Evidence) -> Finding:
+        findings = []
+        for server in SERVERS:
+            said = seen.at(f"{server.node}:lan-b").tcp.port(server.port).sent.with_data
+            heard = seen.at("client:lan-a").tcp.port(server.port).received.with_data
+            if said:
+                here = heard.payload, {ttl_of(frame) for frame in heard}
+                there = said.payload, {ttl_of(frame) - 1 for frame in said}
+                findings.append(expect(here, there, cite=(said, heard), what=f"{server.node}: text, TTL"))
+        return expect_all(findings, "servers that said something")
 
     @check("Redis answers on port 6379, in RESP: it gives back what it was told to keep")
     def redis_answers(self, seen: Evidence) -> Finding:
@@ -226,6 +240,13 @@ class AppDefaultPorts(Scenario):
             kills=(django_answers, unused_port_is_refused),
         ),
         Edit(
+            "Redis sits beside the client, on its LAN",
+            edits.rewritten(
+                lambda seen: seen.at("client:lan-a").tcp.port(REDIS.port).received, edits.IP_TTL, b"\x40"
+            ),
+            kills=(across_the_router,),
+        ),
+        Edit(
             "MongoDB is there, and says nothing",
             lambda seen: with_silent_mongodb(seen),
             kills=(mongodb_answers,),
@@ -244,6 +265,10 @@ def with_silent_mongodb(seen: Evidence) -> Evidence:
     nodes = (
         replace(node, image="mongo:8") if node.name == MONGODB.node else node for node in seen.topology.nodes
     )
-    numbers = {frame.number for frame in seen.at("client:lan-a").tcp.port(MONGODB.port)}
+    numbers = {
+        frame.number
+        for place in ("client:lan-a", f"{MONGODB.node}:lan-b")
+        for frame in seen.at(place).tcp.port(MONGODB.port)
+    }
     silent = seen.map_frames(lambda frame: None if frame.number in numbers else frame)
     return silent.edited(topology=replace(seen.topology, nodes=tuple(nodes)))

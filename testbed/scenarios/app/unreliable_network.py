@@ -8,7 +8,7 @@ import json
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from testbed.checks import Finding, Status, check, citations_of, expect, expect_all, expect_that
 from testbed.errors import Unsupported
@@ -56,6 +56,8 @@ class AppUnreliableNetwork(Scenario):
         "What arrives is right, and it arrives later. When nothing comes through any more, both give up.",
     )
     topology = "web.yaml"
+    wants = ("kernel: sch_tbf",)
+    gains: ClassVar = {"kernel: sch_netem": LONG}
 
     bad = True  # whether the line loses, and is slow
 

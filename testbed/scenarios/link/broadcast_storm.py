@@ -59,6 +59,7 @@ class LinkBroadcastStorm(Scenario):
         "switch-2:lan-right",
     )
     topology = "ring.yaml"
+    wants = ("kernel: bridge", "kernel: sch_tbf")
     long: ClassVar[float] = 10
 
     switches = SWITCHES
