@@ -20,6 +20,7 @@ LIVE = ("lab", "node", "backends", "recorder", "runner", "cli", "pytest_plugin",
 ONLY_IN = {
     "docker": ("backends/docker",),
     "pyroute2": ("backends/netns",),
+    "aiooui": ("packets/makers.py",),
     "execnet": ("backends", "channel.py", "node.py", "recorder.py", "probe"),
 }
 
