@@ -219,6 +219,20 @@ class Kernel(Remote):
         change = ["ip", "link", "set", "dev", str(interface["name"]), "mtu"]
         self.change([*change, str(mtu)], [*change, str(interface["mtu"])])
 
+    def set_mac(self, network: str, mac: str) -> None:
+        """Give the card on a network another number.
+
+        Whoever has it in its neighbour table is told, now and when it is undone: with arp_notify the kernel
+        announces the new one by itself (Linux: ip-sysctl; RFC 5227 §2.3). The action's result is the
+        number that the kernel then says the card has.
+        """
+        interface = self._interface(network)
+        with self.doing("set_mac", network=network, mac=mac) as doing:
+            self.sysctl(f"net.ipv4.conf.{interface['name']}.arp_notify", 1)
+            change = ["ip", "link", "set", "dev", str(interface["name"]), "address"]
+            self.change([*change, mac], [*change, str(interface["mac"])])
+            doing.result = self.mac_on(network)
+
     def forget_path_mtus(self) -> None:
         """Delete what was learned of paths (RFC 1191), now and when the scenario ends."""
         flush = ["sh", "-c", "echo 1 >/sysnet/ipv4/route/flush"]

@@ -26,7 +26,7 @@ Citers = Mapping[Citation, tuple[str, ...]]
 _SOON_NS = 100_000_000
 """How long after a packet of ARP's a change of the neighbour table may be announced."""
 
-_TOLD = ("data", "key", "value", "how", "network", "match")
+_TOLD = ("data", "key", "value", "how", "network", "mac", "match")
 """Arguments of actions that are worth telling, beside addresses, ports and commands."""
 
 

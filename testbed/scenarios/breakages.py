@@ -194,13 +194,7 @@ def floods(node: str, other: str, network: str) -> Breakage:
 
 def has_mac_of(thief: str, owner: str, network: str) -> Breakage:
     """A second node's card has a node's number."""
-
-    def breaks(lab: Lab) -> None:
-        node = lab[thief]
-        change = ["ip", "link", "set", "dev", node.interface_on(network), "address"]
-        node.change([*change, lab[owner].mac_on(network)], [*change, node.mac_on(network)])
-
-    return breaks
+    return lambda lab: lab[thief].set_mac(network, lab[owner].mac_on(network))
 
 
 def follows_no_connections(router: str = "router") -> Breakage:

@@ -201,6 +201,25 @@ def test_addresses_neighbours_and_routes_are_put_back(lab: Lab) -> None:
     assert not any(row["mac"] == "02:00:00:00:00:99" for row in node.neighbours())
 
 
+def test_a_card_gets_another_number_and_its_own_back(lab: Lab) -> None:
+    """Who knows a neighbour by its number is told the other one, and its own again after the scenario."""
+    node, peer = lab.neighbour, lab.client
+    own, given, address = node.mac_on("lan-a"), "00:1b:21:00:00:01", str(node.address_on("lan-a"))
+    with pytest.raises(ConnectionRefusedError):
+        peer.connect(node, 7113)
+
+    def knows(mac: str) -> bool:
+        return any((row["address"], row["mac"]) == (address, mac) for row in peer.neighbours())
+
+    assert knows(own)
+    with lab.undo.scope():
+        node.set_mac("lan-a", given)
+        assert node.mac_on("lan-a") == given
+        until(lambda: knows(given), "the client knows the other number")
+    assert node.mac_on("lan-a") == own
+    until(lambda: knows(own), "the client knows the card's own number again")
+
+
 def test_a_process_in_the_background(lab: Lab) -> None:
     """It is waited for by what it says, and ends with its block."""
     program = "import socket; s = socket.create_server(('', 7111)); print('ready', flush=True); s.accept()"
