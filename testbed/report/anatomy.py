@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from testbed.evidence import BROADCAST_MAC
 from testbed.packets import ICMP, OSI, TCP, UDP, IPv4, IPv6, Packet
+from testbed.packets.makers import is_chosen, is_group, maker_of
 from testbed.report.numbering import Numbers
 from testbed.report.words import excerpt
 from testbed.text import clean
@@ -51,8 +53,8 @@ def anatomy(packet: Packet, numbers: Numbers | None = None) -> tuple[Part, ...]:
     if packet.ethernet is not None:
         kind = packet.ethernet.ethertype
         told["ethernet"] = [
-            ("destination", packet.ethernet.destination + _cast(packet.ethernet.destination)),
-            ("source", packet.ethernet.source),
+            ("destination", packet.ethernet.destination + _whose(packet.ethernet.destination)),
+            ("source", packet.ethernet.source + _whose(packet.ethernet.source)),
             ("type", f"0x{kind:04x} {_TYPES.get(kind, '')}".strip()),
         ]
         told["vlan"] = [("VLAN", ", ".join(str(vlan) for vlan in packet.ethernet.vlans))]
@@ -82,10 +84,15 @@ def anatomy(packet: Packet, numbers: Numbers | None = None) -> tuple[Part, ...]:
     )  # fmt: skip
 
 
-def _cast(mac: str) -> str:
-    if mac == "ff:ff:ff:ff:ff:ff":
+def _whose(mac: str) -> str:
+    if mac == BROADCAST_MAC:
         return " (broadcast: to all on the LAN)"
-    return " (a group)" if int(mac[:2], 16) & 1 else ""
+    if is_group(mac):
+        return " (a group)"
+    if is_chosen(mac):
+        return " (chosen, no maker)"
+    maker = maker_of(mac)
+    return f" (a number of {clean(maker)})" if maker else ""
 
 
 def _right(ok: bool | None, offloaded: bool = False) -> str:

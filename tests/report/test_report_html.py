@@ -9,12 +9,16 @@ import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
+
 from testbed.checks import Check, Verdict
+from testbed.packets import decode
 from testbed.report import html
 from testbed.report.anatomy import anatomy
 from testbed.report.prose import prose
 from testbed.results import RunResult
 from testbed.scenario import Mutant
+from tests import frames_builder as build
 from tests.frames_builder import ACK, PSH
 from tests.report.conftest import Handshake, checked, frames
 from tests.report.story import Story
@@ -179,6 +183,22 @@ def test_anatomy(story: Story) -> None:
     ]
     assert ("TTL", "64") in parts[1].fields
     assert ("flags", "SYN") in parts[2].fields
+
+
+@pytest.mark.parametrize(
+    ("mac", "said"),
+    [
+        ("02:42:ac:10:0a:0a", " (chosen, no maker)"),
+        ("00:1b:21:00:00:01", " (a number of Intel Corporate)"),
+        ("33:33:00:00:00:16", " (a group)"),
+        ("ff:ff:ff:ff:ff:ff", " (broadcast: to all on the LAN)"),
+        ("00:00:00:00:00:00", ""),
+    ],
+)
+def test_whose_number_a_frame_bears(mac: str, said: str) -> None:
+    """Beside each MAC stands who gave it: its maker, or nobody."""
+    fields = dict(anatomy(decode(build.ethernet(b"", destination=mac, source=mac)))[0].fields)
+    assert (fields["destination"], fields["source"]) == (mac + said, mac + said)
 
 
 def test_prose() -> None:
