@@ -34,7 +34,7 @@ class AppEndOfStream(Scenario):
 
     id = "app.end-of-stream"
     layer = Layer.APPLICATION
-    rfc = ("RFC 9293 §3.9.1.5",)
+    rfc = ("RFC 9293 §3.6", "RFC 9293 §3.9.1.4")
     claim = Claim(
         "An empty read is a bug of Mac and Linux.",
         Holds.WRONG,
