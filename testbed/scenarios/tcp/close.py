@@ -32,12 +32,13 @@ class TcpClose(Scenario):
     is not acknowledged yet) and FIN-WAIT-2 (it is, the other's has not come) to TIME-WAIT. On
     the other side it goes through CLOSE-WAIT (the other has finished, my program has not) and
     LAST-ACK (my FIN is not acknowledged yet) to nothing. Most of these last for microseconds.
-    To see them, we lose the very segment that would end them, once: it is repeated after 200 ms.
+    To see them, we lose the very segment that would end them, once. Its sender, not hearing that it
+    came, repeats it: Linux after 200 ms, though the standard asks for a second at least.
     """
 
     id = "tcp.close"
     layer = Layer.TRANSPORT
-    rfc = ("RFC 9293 §3.6", "RFC 9293 §3.3.2", "RFC 6298 §2.4")
+    rfc = ("RFC 9293 §3.6", "RFC 9293 §3.3.2", "RFC 6298 §2.4", "Linux: TCP_RTO_MIN in include/net/tcp.h")
     claim = Claim(
         "Closing takes four segments: FIN, ACK, FIN, ACK.",
         Holds.QUALIFIED,
