@@ -23,7 +23,9 @@ class TcpLostLastAck(Scenario):
     The side that closes first sends the last segment of the connection. It cannot know whether
     it arrives: nobody acknowledges an acknowledgment. If it is lost, the other side, in LAST-ACK,
     repeats its FIN. So the closer keeps the connection in mind for a while, in TIME-WAIT, and
-    acknowledges the FIN once more. Both end closed.
+    acknowledges the FIN once more. Now the other side is done, and has no socket left. The closer
+    stays in TIME-WAIT, in case this ACK is lost too; a minute later it is done as well (tcp.time-wait
+    watches one to its end).
 
     A closer that forgets at once would answer the repeated FIN with RST, "there is no such
     connection", and the other side would take a clean end for a broken one.
@@ -82,7 +84,7 @@ class TcpLostLastAck(Scenario):
     def no_reset(self, seen: Evidence) -> Finding:
         return expect_none(self.segments(seen, "client:lan-a").resets)
 
-    @check("the server ends closed, the client in TIME-WAIT")
+    @check("the server ends closed; the client stays in TIME-WAIT, in case this ACK is lost too")
     def both_end(self, seen: Evidence) -> Finding:
         states = [seen.tcp_states(node, seen.connection()) for node in ("client", "server")]
         last = [held.names[-1] for held in states if held]
