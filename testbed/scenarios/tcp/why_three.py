@@ -26,6 +26,7 @@ CLIENT_WAITS = "the client is in TIME-WAIT"
 STEPS = (NOBODY_WAITS, SERVER_WAITS, CLIENT_WAITS)
 REPEATED = 2.5  # seconds: a SYN-ACK that nobody acknowledges is repeated after one
 MOMENT = 0.3  # seconds that accept() waits for what must never come
+IGNORES = "net.ipv4.tcp_rfc1337"  # whether a RST is ignored in TIME-WAIT
 
 
 class TcpWhyThree(Scenario):
@@ -41,7 +42,8 @@ class TcpWhyThree(Scenario):
     connection was broken off, so nothing was left of it. Had it been closed, one side would be in
     TIME-WAIT, and would still know what was said last. It answers the old SYN by repeating that, and
     the other side, which knows no such thing, says RST. Again nothing is opened; but look what
-    the RST does to the TIME-WAIT.
+    the RST does to the TIME-WAIT: it ends it, long before its minute is over. RFC 1337 asks kernels to
+    ignore a RST there. Linux does so where net.ipv4.tcp_rfc1337 is 1; we leave it at 0, its default.
     """
 
     id = "tcp.why-three"
@@ -49,7 +51,11 @@ class TcpWhyThree(Scenario):
     rfc = ("RFC 9293 §3.5", "RFC 9293 §3.5.2", "RFC 1337 §2", "RFC 6191 §2")
     claim = Claim("Opening a connection takes three segments, so that a SYN that comes late opens none.")
 
+    ignores_resets = 0  # in TIME-WAIT
+
     def act(self, lab: Lab) -> None:
+        for node in (lab.client, lab.server):
+            node.sysctl(IGNORES, self.ignores_resets)
         for step in STEPS:
             with lab.step(step), lab.server.listen(PORT) as listener:
                 with overheard(lab, "client:lan-a", is_syn) as syn:
@@ -150,6 +156,11 @@ class TcpWhyThree(Scenario):
             "the client's RST is lost",
             loses_every(Match(flags="RST", destination_port=PORT)),
             kills=(server_is_back_at_listen, server_stops_waiting, server_is_told_in_the_end),
+        ),
+        Mutant(
+            "in TIME-WAIT the kernels ignore a RST",
+            settings={"ignores_resets": 1},
+            kills=(server_stops_waiting, client_stops_waiting, server_is_told_in_the_end),
         ),
         Edit(
             "the server acknowledges another number",
