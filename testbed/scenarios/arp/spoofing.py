@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_some, expect_that
 from testbed.evidence import ArpFrames, Evidence, IpFrames, arp_of, connection_of
+from testbed.faults import Match
 from testbed.probe import frames
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
+from testbed.scenarios.breakages import loses_every
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -25,8 +28,8 @@ class ArpSpoofing(Scenario):
 
     An ARP answer carries no proof. A host on the same LAN tells the client, unasked: "172.16.10.1 is
     at my MAC". The client's kernel overwrites the entry that it has. From now on all that the client
-    sends to other networks passes the bystander, who reads it and hands it on to the true gateway. The
-    conversation works as before, and neither program notices.
+    sends to other networks passes the bystander, who reads it and hands it on to the true gateway, as
+    a router would. The conversation works as before, and neither program notices.
 
     An entry that was made by hand is not overwritten: with a static entry for the gateway, the same
     lie does nothing. (The kernel protects a fresh entry for a second against such changes; here that
@@ -46,6 +49,7 @@ class ArpSpoofing(Scenario):
     )
 
     forges = True
+    guards = True  # with a static entry, in the third step
 
     def act(self, lab: Lab) -> None:
         thief, gateway = lab.bystander, lab.topology.network("lan-a").gateway
@@ -54,16 +58,29 @@ class ArpSpoofing(Scenario):
         for scope in ("all", leg):  # it must not tell the client of the better way
             thief.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)
         lab.client.sysctl(f"net.ipv4.neigh.{own}.locktime", 0)
+        lab.client.undo_later(lab.client.forget_neighbours)  # the lie must not outlive the scenario
         lab.client.forget_neighbours()
         with lab.step(BEFORE):
-            lab.client.tcp_echo(lab.server, WORDS, port=PORT)
+            self.talk(lab)
         with lab.step(SPOOFED):
             self.lie(thief, lab.client, str(gateway))
-            lab.client.tcp_echo(lab.server, WORDS, port=PORT)
-        lab.client.add_neighbour("lan-a", str(gateway), lab.router.mac_on("lan-a"))
+            self.talk(lab)
+        if self.guards:
+            lab.client.add_neighbour("lan-a", str(gateway), lab.router.mac_on("lan-a"))
         with lab.step(GUARDED):
             self.lie(thief, lab.client, str(gateway))
-            lab.client.tcp_echo(lab.server, WORDS, port=PORT)
+            self.talk(lab)
+
+    @staticmethod
+    def talk(lab: Lab) -> None:
+        """Say the words to the server's echo, and hear them."""
+        with contextlib.suppress(OSError), lab.client.connect(lab.server, PORT) as stream:
+            try:
+                stream.send(WORDS)
+                stream.recv_exactly(len(WORDS))
+            except OSError:
+                stream.reset()  # else its kernel goes on trying when all is over
+                raise
 
     def lie(self, thief: Node, victim: Node, address: str) -> None:
         """Tell the victim that an address is at the thief's MAC, and wait until it has looked at it."""
@@ -75,9 +92,9 @@ class ArpSpoofing(Scenario):
         victim.neighbours()
 
     @staticmethod
-    def forged(seen: Evidence) -> ArpFrames:
-        """The bystander's answers for the gateway, as they reach the client."""
-        answers = seen.at("client:lan-a").arp.received.replies(seen.router["lan-a"].ip)
+    def forged(seen: Evidence, step: str) -> ArpFrames:
+        """The bystander's answers for the gateway that reach the client during a step."""
+        answers = seen.during(step).at("client:lan-a").arp.received.replies(seen.router["lan-a"].ip)
         return answers.where(lambda frame: arp_of(frame).sender_mac == seen.bystander.mac, "the bystander's")
 
     @staticmethod
@@ -85,9 +102,16 @@ class ArpSpoofing(Scenario):
         """The client's packets for the server that arrive at the bystander during a step."""
         return seen.during(step).at("bystander:lan-a").ip.received.to(seen.server.ip)
 
+    @staticmethod
+    def heard_back(seen: Evidence, step: str) -> Finding:
+        """Pass when the client's words of a step came back to it from the server."""
+        talk = connection_of(seen.action("client", "connect", step))
+        heard = seen.at("client:lan-a").tcp.of(talk).from_end(talk.server)
+        return expect(heard.payload, WORDS, cite=(heard, heard.markers_cited), what="what the client hears")
+
     @check("the client is told that the gateway is at the bystander's MAC")
     def it_is_told(self, seen: Evidence) -> Finding:
-        return expect_some(self.forged(seen))
+        return expect_some(self.forged(seen, SPOOFED))
 
     @check("its neighbour table then holds the lie", needs=[it_is_told])
     def it_believes(self, seen: Evidence) -> Finding:
@@ -104,22 +128,36 @@ class ArpSpoofing(Scenario):
         passing = self.passing(seen, SPOOFED)
         return expect_some(passing.where(lambda frame: frame.packet.payload == WORDS, "the secret"))
 
-    @check("and is handed on: the conversation works all the same")
-    def still_works(self, seen: Evidence) -> Finding:
-        talk = connection_of(seen.action("client", "connect", SPOOFED))
-        heard = seen.at("client:lan-a").tcp.of(talk).from_end(talk.server)
-        return expect(heard.payload, WORDS, cite=(heard, heard.markers_cited))
+    @check("the bystander hands it on: the router has it from the bystander's MAC", needs=[read_by_the_thief])
+    def handed_on(self, seen: Evidence) -> Finding:
+        came = seen.during(SPOOFED).at("router:lan-a").from_mac(seen.bystander.mac).ip.to(seen.server.ip)
+        return expect_some(came.where(lambda frame: frame.packet.payload == WORDS, "the secret"))
 
-    @check("with a static entry for the gateway the same lie changes nothing")
+    @check(
+        "and the conversation works all the same: the client hears its words back",
+        needs=[read_by_the_thief],
+    )
+    def still_works(self, seen: Evidence) -> Finding:
+        return self.heard_back(seen, SPOOFED)
+
+    @check("with a static entry for the gateway the client is told the same lie, and it changes nothing")
     def static_entry_guards(self, seen: Evidence) -> Finding:
-        talk = connection_of(seen.action("client", "connect", GUARDED))
-        heard = seen.at("client:lan-a").tcp.of(talk).from_end(talk.server)
-        return expect(heard.payload, WORDS, cite=heard) & expect_none(self.passing(seen, GUARDED))
+        first = seen.during(GUARDED).at("client:lan-a").tcp.sent.syns.first
+        lies = self.forged(seen, GUARDED).before(first)
+        return expect_some(lies) & expect_none(self.passing(seen, GUARDED)) & self.heard_back(seen, GUARDED)
 
     mutants = (
         Mutant(
-            "the bystander does not lie", settings={"forges": False}, kills=(it_is_told, read_by_the_thief)
+            "the bystander does not lie",
+            settings={"forges": False},
+            kills=(it_is_told, read_by_the_thief, static_entry_guards),
         ),
+        Mutant(
+            "the bystander keeps what it hears",
+            loses_every(Match(destination_port=PORT, payload=True), node="bystander", where="forward"),
+            kills=(handed_on, still_works),
+        ),
+        Mutant("there is no static entry", settings={"guards": False}, kills=(static_entry_guards,)),
         Edit("the client believes nothing", edits.forgotten_neighbours("client"), kills=(it_believes,)),
         Edit(
             "the bystander reads before it lies, and in spite of the static entry",
@@ -137,5 +175,14 @@ class ArpSpoofing(Scenario):
             "no answer reaches the client",
             edits.dropped(lambda seen: seen.during(SPOOFED).at("client:lan-a").tcp.received.with_data),
             kills=(still_works,),
+        ),
+        Edit(
+            "the router has it from somebody else",
+            edits.rewritten(
+                lambda seen: seen.during(SPOOFED).at("router:lan-a").tcp.received,
+                edits.ETHERNET_SOURCE,
+                edits.STRANGER,
+            ),
+            kills=(handed_on,),
         ),
     )
