@@ -52,6 +52,23 @@ def rewritten(choose: Choice, where: slice, value: bytes) -> EditFunction:
     return changed(choose, change)
 
 
+def counting(choose: Choice, where: slice, step: int) -> EditFunction:
+    """Put at a place of the chosen frames, one after another, the values of a counter with a steady step."""
+
+    def edit(seen: Evidence) -> Evidence:
+        turns = {frame.number: turn for turn, frame in enumerate(choose(seen), 1)}
+        size = where.stop - where.start
+
+        def change(frame: Frame) -> Frame:
+            value = (turns[frame.number] * step % 256**size).to_bytes(size, "big")
+            data = frame.data[: where.start] + value + frame.data[where.stop :]
+            return frame.replaced(data=data, original_length=frame.original_length)
+
+        return seen.map_frames(lambda frame: change(frame) if frame.number in turns else frame)
+
+    return edit
+
+
 def changed(choose: Choice, change: Callable[[Frame], Frame]) -> EditFunction:
     """Replace each chosen frame."""
 

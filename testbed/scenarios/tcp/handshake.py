@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from testbed.checks import Finding, check, expect, expect_all, expect_held_until, expect_that
-from testbed.evidence import Evidence, Segments, States, spoken, tcp_of
+from testbed.checks import Finding, check, expect, expect_held_until, expect_that
+from testbed.evidence import Evidence, Frame, Segments, States, spoken, tcp_of
 from testbed.faults import Match
 from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
@@ -20,6 +22,8 @@ MANY = "thirty-two connections"
 LOST_SYN_ACK = "the SYN-ACK is lost once"
 LOST_ACK = "the last ACK is lost once"
 MANY_COUNT = 32
+STEP = 0x0909_0909  # of a counter whose numbers look different at a glance
+OFFERED = ("sack", "timestamps", "window_scaling")  # the settings net.ipv4.tcp_…
 
 
 class TcpHandshake(Scenario):
@@ -105,36 +109,26 @@ class TcpHandshake(Scenario):
             [len(frame.packet.payload) for frame in opening], [0, 0, 0], cite=opening, what="bytes of data"
         )
 
-    @check("both SYNs offer MSS, SACK, timestamps and a window scale", needs=[three_segments])
+    @check(
+        "each SYN says the largest segment that its sender takes, and offers SACK, timestamps and a window "
+        "scale as its kernel is set to",
+        needs=[three_segments],
+    )
     def options_offered(self, seen: Evidence) -> Finding:
-        syns = self.segments(seen, CLEAN)[:2]
-        mss = _interface_mtu(seen) - 40  # RFC 9293 §3.7.1: MTU less 20 and 20 of headers
-        return expect_all(
-            (
-                expect(
-                    (tcp.mss, tcp.sack_permitted, tcp.timestamps is not None, tcp.window_scale is not None),
-                    (mss, True, True, True),
-                    cite=frame,
-                    what="MSS, SACK, timestamps, window scale",
-                )
-                for frame, tcp in ((frame, tcp_of(frame)) for frame in syns)
-            ),
-            "options",
+        client, server = (seen.node(name).facts.settings for name in ("client", "server"))
+        opening = self.segments(seen, CLEAN)
+        # The server takes up what it was offered, and offers no more than that.
+        return expect_options(seen, opening[0], "client:lan-a", client) & expect_options(
+            seen, opening[1], "server:lan-b", client, server
         )
 
     @check(
-        f"the first numbers of {MANY_COUNT} connections do not follow from each other", needs=[three_segments]
+        f"the first numbers of {MANY_COUNT} connections do not follow from each other, on either side",
+        needs=[three_segments],
     )
     def numbers_unpredictable(self, seen: Evidence) -> Finding:
-        syns = seen.during(MANY).at("client:lan-a").tcp.port(PORT).syns
-        # Of 32 random numbers about 30 differ in their first byte; fewer than 16 do so once in 10**10 trials.
-        spread = len({tcp_of(frame).sequence >> 24 for frame in syns})
-        return expect_that(
-            spread >= MANY_COUNT // 2,
-            f"at least {MANY_COUNT // 2} different first bytes in {MANY_COUNT} numbers",
-            cite=(syns, syns.markers_cited),
-            seen=spread,
-        )
+        segments = seen.during(MANY).at("client:lan-a").tcp.port(PORT)
+        return expect_no_rule(segments.syns, "client") & expect_no_rule(segments.syn_acks, "server")
 
     # -- the states
 
@@ -221,6 +215,20 @@ class TcpHandshake(Scenario):
             kills=(numbers_unpredictable,),
         ),
         Edit(
+            "the client's numbers come from a counter that rises by large steps",
+            edits.counting(
+                lambda seen: seen.during(MANY).at("client:lan-a").tcp.syns, edits.TCP_SEQUENCE, STEP
+            ),
+            kills=(numbers_unpredictable,),
+        ),
+        Edit(
+            "the server's numbers do",
+            edits.counting(
+                lambda seen: seen.during(MANY).at("client:lan-a").tcp.syn_acks, edits.TCP_SEQUENCE, STEP
+            ),
+            kills=(numbers_unpredictable,),
+        ),
+        Edit(
             "the server never gets there",
             edits.without_state("ESTABLISHED", "server"),
             kills=(both_established,),
@@ -242,8 +250,34 @@ def _next(number: int) -> int:
     return (number + 1) % 2**32
 
 
-def _interface_mtu(seen: Evidence) -> int:
-    return next(vantage.mtu for vantage in seen.vantages if vantage.name == "client:lan-a")
+def expect_options(seen: Evidence, syn: Frame, place: str, *settings: Mapping[str, str]) -> Finding:
+    """Pass when a SYN bears the options that these settings, all of them, tell its sender to offer."""
+    tcp = tcp_of(syn)
+    mtu = next(vantage.mtu for vantage in seen.vantages if vantage.name == place)
+    wanted = [all(each[f"net.ipv4.tcp_{name}"] != "0" for each in settings) for name in OFFERED]
+    return expect(
+        [tcp.mss, tcp.sack_permitted, tcp.timestamps is not None, tcp.window_scale is not None],
+        [mtu - 40, *wanted],  # RFC 9293 §3.7.1: what an IP packet may hold, less 20 and 20 of headers
+        cite=syn,
+        what=f"{place}: MSS, SACK, timestamps, window scale",
+    )
+
+
+def expect_no_rule(syns: Segments, who: str) -> Finding:
+    """Pass when the first numbers of many connections neither lie close together nor rise by a steady step.
+
+    Of 32 random numbers about 30 differ in their first byte, and so do the distances from each to the
+    next; of either, fewer than 16 different ones come once in 10**10 trials.
+    """
+    numbers = [tcp_of(frame).sequence for frame in syns]
+    distances = [(later - earlier) % 2**32 for earlier, later in pairwise(numbers)]
+    different = [len({number >> 24 for number in each}) for each in (numbers, distances)]
+    return expect_that(
+        min(different) >= MANY_COUNT // 2,
+        f"{who}: at least {MANY_COUNT // 2} different first bytes, of the numbers and of their distances",
+        cite=(syns, syns.markers_cited),
+        seen=different,
+    )
 
 
 def socket(seen: Evidence, node: str, step: str) -> States:
