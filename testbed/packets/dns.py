@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 PORT = 53
 A, CNAME, AAAA = 1, 5, 28
+KINDS = {A: "A", CNAME: "CNAME", AAAA: "AAAA"}
 NO_ERROR, NO_SUCH_NAME = 0, 3  # RCODE 3 is called NXDOMAIN
 
 _HEADER = struct.Struct("!6H")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from testbed.checks import Verdict
 from testbed.evidence import LOOPBACK, Citation, Evidence, Frame
-from testbed.report.hops import Hop, hops
+from testbed.report.hops import Hop, hops, place_of
 from testbed.report.housekeeping import housekeeping
 from testbed.report.journeys import journeys
 from testbed.report.ladder import Arrow, Heading, Ladder, Loss, Note, Row
@@ -35,7 +35,7 @@ def ladder_of(evidence: Evidence, verdict: Verdict | None = None, title: str = "
     """Return the whole ladder of a recording, nothing folded; with a verdict, what it cites is marked."""
     cited = citers(verdict)
     found = hops(evidence)
-    kept, omitted = _kept(found, cited)
+    kept, omitted = _kept(evidence, found, cited)
     drawn = _Drawn(evidence, kept, cited)
     begin = evidence.begin_ns
     rows: list[Row] = [Heading(step.begin_ns - begin, clean(step.name)) for step in evidence.steps]
@@ -45,9 +45,10 @@ def ladder_of(evidence: Evidence, verdict: Verdict | None = None, title: str = "
     return Ladder(title or evidence.scenario, evidence.begin_ns, drawn.lines, tuple(rows), omitted)
 
 
-def _kept(found: Sequence[Hop], cited: Citers) -> tuple[list[Hop], tuple[str, ...]]:
+def _kept(evidence: Evidence, found: Sequence[Hop], cited: Citers) -> tuple[list[Hop], tuple[str, ...]]:
     """Leave out the kinds of housekeeping of which no frame is cited; say how many of each."""
-    kinds = [housekeeping(hop.frame) for hop in found]
+    networks = {place_of(vantage) for vantage in evidence.vantages}
+    kinds = [housekeeping(hop.frame) or _inside(hop, networks) for hop in found]
     wanted = {
         kind
         for kind, hop in zip(kinds, found, strict=True)
@@ -56,6 +57,11 @@ def _kept(found: Sequence[Hop], cited: Citers) -> tuple[list[Hop], tuple[str, ..
     kept = [hop for kind, hop in zip(kinds, found, strict=True) if kind is None or kind in wanted]
     left_out = Counter(kind for kind in kinds if kind is not None and kind not in wanted)
     return kept, tuple(f"{count} {kind}" for kind, count in sorted(left_out.items()))
+
+
+def _inside(hop: Hop, networks: Collection[str]) -> str | None:
+    """Name what was taken at no network, but at an interface that a node made for itself: a bridge."""
+    return f"copies at {hop.place}" if networks and hop.place not in networks else None
 
 
 class _Drawn:
@@ -125,7 +131,7 @@ class _Drawn:
         for journey in found:  # in the order of their first hops
             if journey[0].frame.packet.tcp is not None:
                 numbers[id(journey)] = numbering.of(journey[0].frame)
-        losses = Losses(self._evidence, self._at.get, numbering.repeated)
+        losses = Losses(self._evidence, self._at.get, found, numbering.repeated)
         for number, journey in enumerate(found, start=1):
             lost = losses.of(journey)
             for hop in journey:

@@ -1,6 +1,7 @@
 """One frame on one network, with every copy that the vantage points there made of it.
 
-A bridge hands a frame on byte for byte, so copies of one frame are equal. Owns that pairing; the one
+A bridge hands a frame on byte for byte, so copies of one frame are equal, but for the padding of a short
+one: a bridge that filters has cut it off. Owns that pairing; the one
 across routers is journeys.py's.
 """
 
@@ -16,6 +17,8 @@ from testbed.evidence import LOOPBACK, Evidence, Frame, Vantage
 
 _SKEW_NS: Final = 1_000_000
 """How much earlier than its sending a copy may bear: the taps of two interfaces are not ordered."""
+_SHORTEST: Final = 60
+"""Bytes to which a sender may pad a frame (IEEE 802.3 §3.2.8: 64 with the check sequence)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +59,16 @@ def hops(evidence: Evidence) -> list[Hop]:
     copies: dict[tuple[str, bytes], list[Frame]] = defaultdict(list)
     for frame in evidence.frames:
         if not frame.is_marker:
-            copies[places.get(frame.vantage, frame.vantage), frame.data].append(frame)
+            copies[places.get(frame.vantage, frame.vantage), _unpadded(frame)].append(frame)
     found = [hop for (place, _), frames in copies.items() for hop in _paired(place, frames)]
     return sorted(found, key=lambda hop: (hop.time_ns, hop.frame.number))
+
+
+def _unpadded(frame: Frame) -> bytes:
+    """The bytes of a frame that say something."""
+    if len(frame.data) == _SHORTEST and (last := frame.packet.layers[-1]).name == "padding":
+        return frame.data[: last.start]
+    return frame.data
 
 
 def _paired(place: str, frames: list[Frame]) -> Iterator[Hop]:

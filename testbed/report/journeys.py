@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from testbed.evidence import Frame
 from testbed.evidence.layers import crossing_key
-from testbed.packets import Packet
+from testbed.packets import IPv4, Packet
 from testbed.report.hops import Hop
 from testbed.report.words import identification
 
@@ -48,7 +48,7 @@ def _continued(
     pieces = _is_piece(hop.frame.packet)
     for key in keys:
         for journey in under_way.get(key, ()):
-            ends = journey if pieces else journey[-1:]
+            ends = [end for end in journey if _begins_in(hop.frame, end.frame)] if pieces else journey[-1:]
             if any(node_of.get(copy.vantage) == sender for end in ends for copy in end.received):
                 return journey
     return None
@@ -82,3 +82,12 @@ def _content(packet: Packet) -> Hashable | None:
 
 def _is_piece(packet: Packet) -> bool:
     return packet.ip is not None and packet.ip.is_fragment
+
+
+def _begins_in(piece: Frame, whole: Frame) -> bool:
+    """Whether the first byte of a fragment is one of those that a packet, or a longer fragment, carries."""
+    own, other = piece.packet.ip, whole.packet.ip
+    if not isinstance(own, IPv4) or not isinstance(other, IPv4):
+        return True
+    end = other.fragment_offset + other.total_length - other.header_length
+    return other.fragment_offset <= own.fragment_offset < end

@@ -7,7 +7,7 @@ sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address
 
 from testbed.evidence import Evidence, FaultRecord, Frame
@@ -24,19 +24,39 @@ _Line = Callable[[str], int | None]
 class Losses:
     """Judge single journeys; of a recording whose topology is not known, none is judged.
 
-    place: the line of a vantage point, or None. repeated: frames of which all data was sent once more.
+    place: the line of a vantage point, or None. found: all journeys. repeated: frames of which all data
+    was sent once more.
     """
 
-    def __init__(self, evidence: Evidence, place: _Line, repeated: Collection[int]) -> None:
+    def __init__(
+        self, evidence: Evidence, place: _Line, found: Iterable[Sequence[Hop]], repeated: Collection[int]
+    ) -> None:
         self._evidence = evidence
         self._place = place
         self._repeated = repeated
         self._mac_at = {(v.network, v.mac): v for v in evidence.vantages}
         self._node_of = {v.name: v.node for v in evidence.vantages}
-        self._addresses = _addresses(evidence)
+        self._addresses = self._owned(found)
         self._quoted = _quoted(evidence)
         self._forwards = {node.name for node in evidence.topology.routers()}
         self._struck = {number: fault for fault in evidence.faults for number in self._taken(fault)}
+
+    def _owned(self, found: Iterable[Sequence[Hop]]) -> dict[str, frozenset[object]]:
+        """The addresses of each node: declared, seen when the recording began, or sent from since.
+
+        A host may get one on the way, of DHCP or by hand: then it is told by the packets that begin there.
+        """
+        known: dict[str, set[object]] = {}
+        for vantage in self._evidence.vantages:
+            known.setdefault(vantage.node, set()).update(vantage.addresses)
+        for node in self._evidence.topology.nodes:
+            declared = (interface.address for interface in node.interfaces)
+            known.setdefault(node.name, set()).update(ip_address(one.ip) for one in declared if one)
+        for journey in found:
+            sent, ip = journey[0].sent, journey[0].frame.packet.ip
+            if sent is not None and ip is not None and sent.vantage in self._node_of:
+                known[self._node_of[sent.vantage]].add(ip.source)
+        return {node: frozenset(addresses) for node, addresses in known.items()}
 
     def _taken(self, fault: FaultRecord) -> frozenset[int]:
         """The frames that a fault took, of those that came to its node."""
@@ -77,7 +97,7 @@ class Losses:
             return None
         arrived = any(copy.vantage == owner.name for copy in last.received)
         if not arrived:
-            return Loss(line, False, self._fault(owner.node, last.time_ns) or "lost on the wire")
+            return Loss(line, False, self._fault(owner.node, last.time_ns) or "on the wire")
         return self._within(owner.node, journey, line)
 
     def _within(self, node: str, journey: Sequence[Hop], line: int) -> Loss | None:
@@ -99,7 +119,7 @@ class Losses:
             why = self._fault(node, last.time_ns)
             return Loss(line, True, why) if why else None
         if node not in self._forwards:
-            return Loss(line, True, "not for this host: discarded")
+            return Loss(line, True, "not for this host")
         if _key(last.frame.packet) in self._quoted:
             return Loss(line, True, "not passed on: the router says so by ICMP")
         return Loss(line, True, self._fault(node, last.time_ns) or "not passed on")
@@ -125,17 +145,6 @@ def fault_at(faults: Sequence[FaultRecord], node: str, time_ns: int) -> FaultRec
         if fault.node == node and fault.begin_ns <= time_ns <= fault.end_ns and fault.hits
     )
     return max(in_force, key=lambda fault: fault.begin_ns, default=None)
-
-
-def _addresses(evidence: Evidence) -> dict[str, frozenset[object]]:
-    found: dict[str, set[object]] = {}
-    for vantage in evidence.vantages:
-        found.setdefault(vantage.node, set()).update(vantage.addresses)
-    for node in evidence.topology.nodes:
-        for interface in node.interfaces:
-            if interface.address is not None:
-                found.setdefault(node.name, set()).add(ip_address(interface.address.ip))
-    return {node: frozenset(addresses) for node, addresses in found.items()}
 
 
 def _key(packet: Packet) -> tuple[object, ...]:

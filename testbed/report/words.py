@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from testbed.evidence import BROADCAST_MAC, Frame
-from testbed.packets import ARP, ICMP, IPv4, IPv6
+from testbed.packets import ARP, ICMP, UDP, IPv4, IPv6, dhcp, dns
 from testbed.report.numbering import Numbers
 from testbed.text import clean
 
@@ -75,8 +75,7 @@ def words(frame: Frame, numbers: Numbers | None = None) -> Words:
     if packet.tcp is not None:
         return _tcp(frame, numbers)
     if packet.udp is not None:
-        ports = f"{packet.udp.source_port} to {packet.udp.destination_port}"
-        return Words("UDP", ports, data=_data(packet.payload, max(0, packet.udp.length - 8)))
+        return _udp(packet.udp, packet.payload)
     if packet.icmp is not None:
         return _icmp(packet.icmp)
     return Words("Ethernet", clean(packet.summary()))
@@ -115,6 +114,37 @@ def _tcp(frame: Frame, numbers: Numbers | None) -> Words:
         head += " again"
     data = _data(frame.packet.payload, numbers.length) if numbers.length else ""
     return Words("TCP", head, " ".join(parts), data, raw)
+
+
+def _udp(udp: UDP, payload: bytes) -> Words:
+    size = max(0, udp.length - 8)
+    ports = {udp.source_port, udp.destination_port}
+    if ports == {dhcp.SERVER_PORT, dhcp.CLIENT_PORT} and (message := dhcp.message_of(payload)):
+        return Words("UDP", f"DHCP {message.name}", _dhcp(message), data=_data(b"", size))
+    if dns.PORT in ports and (said := dns.message_of(payload)):
+        return Words("UDP", *_dns(said), data=_data(b"", size))
+    return Words("UDP", f"{udp.source_port} to {udp.destination_port}", data=_data(payload, size))
+
+
+def _dhcp(message: dhcp.Message) -> str:
+    """The address that it is about: the one given, or else the one asked for."""
+    address = message.requested if message.given.is_unspecified else message.given
+    return str(address) if address is not None else ""
+
+
+def _dns(message: dns.Message) -> tuple[str, str]:
+    """Who is asked for, or what the answer is."""
+    question = message.questions[0] if message.questions else None
+    name = clean(question.name) if question else "?"
+    kind = dns.KINDS.get(question.kind, f"type {question.kind}") if question else ""
+    if not message.is_response:
+        return "DNS query", f"{name} {kind}".strip()
+    if message.rcode == dns.NO_SUCH_NAME:
+        return "DNS answer", f"{name}: no such name"
+    if message.rcode != dns.NO_ERROR:
+        return "DNS answer", f"{name}: error {message.rcode}"
+    found = ", ".join(str(address) for address in message.addresses[:2])
+    return "DNS answer", f"{name} is {found}" if found else f"{name}: no {kind} record"
 
 
 def _icmp(icmp: ICMP) -> Words:

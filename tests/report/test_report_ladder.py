@@ -9,6 +9,7 @@ import pytest
 
 from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
 from testbed.evidence import Citation, Evidence, FaultRecord, NeighbourSample
+from testbed.packets import dns
 from testbed.report.bands import bands
 from testbed.report.build import citers, ladder_of
 from testbed.report.folding import focused, folded
@@ -16,6 +17,8 @@ from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, pauses, se
 from tests import frames_builder as build
 from tests.frames_builder import ACK, FIN, RST, SYN
 from tests.report.story import MACS, Story
+from tests.unit.test_packets_dhcp import OFFER
+from tests.unit.test_packets_dns import QUERY, answer
 
 EVERYONE = ("neighbour:lan-a", "bystander:lan-a", "router:lan-a")
 
@@ -125,7 +128,7 @@ def test_lost_on_the_wire() -> None:
     arrow = ladder(story).arrows[-1]
     assert arrow.lost is not None
     assert (arrow.targets, arrow.lost.line, arrow.lost.arrived) == ((), 1, False)
-    assert arrow.lost.why == "lost on the wire"
+    assert arrow.lost.why == "on the wire"
 
 
 def test_lost_in_the_router() -> None:
@@ -277,6 +280,38 @@ def test_housekeeping() -> None:
     drawn = ladder(story, citing(copy.citation))
     assert drawn.omitted == ()
     assert told(drawn)[0].startswith("others>client")
+
+
+def test_copies_at_a_bridge() -> None:
+    """What a switch hands to itself is on no network: it is counted, not drawn."""
+    story = Story()
+    story.segment(SYN, seq=1)
+    story.frame("router:bridge0", "in", story.frames[0].data)
+    drawn = ladder(story)
+    assert len(drawn.arrows) == 2
+    assert drawn.omitted == ("1 copies at router:bridge0",)
+
+
+@pytest.mark.parametrize(
+    ("ports", "payload", "label"),
+    [
+        ((40000, 53), QUERY, "DNS query www.lab.test A"),
+        ((53, 40000), answer(dns.A, bytes([172, 16, 20, 10])), "DNS answer www.lab.test is 172.16.20.10"),
+        ((53, 40000), answer(dns.CNAME, b"", 0x8183), "DNS answer www.lab.test: no such name"),
+        ((53, 40000), answer(dns.CNAME, b"", 0x8182), "DNS answer www.lab.test: error 2"),
+        ((53, 40000), answer(dns.CNAME, b""), "DNS answer www.lab.test: no A record"),
+        ((53, 40000), b"no DNS", "53 to 40000"),
+        ((67, 68), OFFER, "DHCP OFFER 172.16.10.200"),
+        ((68, 67), b"no DHCP", "68 to 67"),
+    ],
+)  # fmt: skip
+def test_names_and_leases(ports: tuple[int, int], payload: bytes, label: str) -> None:
+    """A datagram of DNS or DHCP says what it asks or answers; one that is none says its ports."""
+    story = Story()
+    datagram = build.udp(payload, source_port=ports[0], destination_port=ports[1])
+    story.hop(build.ipv4(datagram, build.UDP), "client:lan-a", "router:lan-a")
+    (arrow,) = ladder(story).arrows
+    assert f"{arrow.words.head} {arrow.words.detail}".strip() == label
 
 
 def bulk(segments: int = 40) -> Story:

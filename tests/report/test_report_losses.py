@@ -170,4 +170,43 @@ def test_not_for_this_host() -> None:
     story.frame("neighbour:lan-a", "in", data)
     (arrow,) = ladder_of(story.evidence()).arrows
     assert arrow.lost is not None
-    assert arrow.lost.why == "not for this host: discarded"
+    assert arrow.lost.why == "not for this host"
+
+
+def test_address_that_came_on_the_way() -> None:
+    """A host that got an address after the recording had begun takes what is sent to it."""
+    story = Story()
+    own, other = "172.16.10.201", "172.16.10.11"
+    for source, target, ends in (
+        ("neighbour:lan-a", "client:lan-a", (other, own)),
+        ("client:lan-a", "neighbour:lan-a", (own, other)),
+    ):
+        story.hop(build.ipv4(build.udp(b"x"), build.UDP, source=ends[0], destination=ends[1]), source, target)
+    assert lost(story) == []
+
+
+def test_padding_that_was_cut_off() -> None:
+    """A short frame is padded by who sends it; a bridge that filters hands it on without that."""
+    story = Story()
+    packet = build.ipv4(build.udp(b"x"), build.UDP, destination="172.16.10.11")
+    data = build.ethernet(packet, source=MACS["client:lan-a"], destination=MACS["neighbour:lan-a"])
+    story.frame("client:lan-a", "out", data.ljust(60, b"\0"))
+    story.frame("neighbour:lan-a", "in", data)
+    (arrow,) = ladder_of(story.evidence()).arrows
+    assert len(arrow.frames) == 2
+    assert arrow.lost is None
+
+
+def test_fragment_that_a_router_cuts_again() -> None:
+    """Each fragment is followed to the pieces that it was cut into."""
+    story = Story()
+    whole = build.udp(bytes(2000))
+    for offset, end, more in ((0, 1000, 0x2000), (1000, 2008, 0)):
+        piece = build.ipv4(whole[offset:end], build.UDP, identification=5, flags=more | offset // 8)
+        story.hop(piece, "client:lan-a", "router:lan-a")
+    for offset, end, more in ((0, 800, 0x2000), (800, 1000, 0x2000), (1000, 1800, 0x2000), (1800, 2008, 0)):
+        piece = build.ipv4(whole[offset:end], build.UDP, identification=5, flags=more | offset // 8, ttl=63)
+        story.hop(piece, "router:lan-b", "server:lan-b")
+    arrows = ladder_of(story.evidence()).arrows
+    assert [arrow.journey for arrow in arrows] == [1, 2, 1, 1, 2, 2]
+    assert not any(arrow.lost for arrow in arrows)
