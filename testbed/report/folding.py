@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
 from testbed.evidence import receiver, sender
-from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row
+from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Loss, Note, Row
 
 LONGEST: Final = 16
 """A run of like packets is drawn whole up to this many arrows."""
 CONNECTIONS: Final = 5
 """So many connections of one step are drawn; of more, the first two and the last."""
+LOSSES: Final = 4
+"""So many packets that were lost in one way, in one step, are drawn; of more, the first two."""
+LOOKS: Final = 5
+"""So many actions that read alike are drawn of one step; of more, the first two and the last."""
 _HEAD: Final = 6
 _TAIL: Final = 4
 
@@ -21,14 +25,43 @@ _TAIL: Final = 4
 def folded(ladder: Ladder, longest: int = LONGEST, connections: int = CONNECTIONS) -> Ladder:
     """Return the ladder with each longer run of like packets, or of like connections, cut short.
 
-    What was lost is never folded. longest: at least 12; connections: at least 3.
+    What was lost is folded only where many were, in the same way. longest: at least 12; connections: at
+    least 3.
     """
     rows: list[Row] = []
     for step in _steps(ladder.rows):
-        for run in _runs(_few_connections(step, connections)):
+        losses = _losses(step)
+        for run in _runs(_few_connections(_few_looks(step), connections, losses), losses):
             count = sum(isinstance(row, Arrow) for row in run)
             rows += _shortened(run) if count > longest else run
     return replace(ladder, rows=tuple(rows))
+
+
+def _losses(step: Iterable[Row]) -> frozenset[int]:
+    """The identities of the arrows of a step that a loss keeps from being folded."""
+    ways: dict[Loss, list[Arrow]] = {}
+    for row in step:
+        if isinstance(row, Arrow) and row.lost is not None:
+            ways.setdefault(row.lost, []).append(row)
+    kept = (found if len(found) <= LOSSES else found[:2] for found in ways.values())
+    return frozenset(id(arrow) for found in kept for arrow in found)
+
+
+# -- like actions
+
+
+def _few_looks(rows: list[Row]) -> list[Row]:
+    """Fold all but the first two and the last of actions that a step did again and again, to look."""
+    alike: dict[tuple[int, str], list[int]] = {}
+    for row in rows:
+        if isinstance(row, Note) and row.kind == "action" and not row.cited_by:
+            alike.setdefault((row.line, row.text), []).append(id(row))
+    hidden = {one for found in alike.values() if len(found) > LOOKS for one in found[2:-1]}
+    made: list[Row] = []
+    for hide, group in groupby(rows, key=lambda row: id(row) in hidden):
+        run = list(group)
+        made += [_fold(run)] if hide and len(run) > 1 else run
+    return made
 
 
 # -- like connections
@@ -45,7 +78,7 @@ def _steps(rows: Iterable[Row]) -> Iterator[list[Row]]:
     yield step
 
 
-def _few_connections(rows: list[Row], most: int) -> list[Row]:
+def _few_connections(rows: list[Row], most: int, losses: Collection[int]) -> list[Row]:
     """Fold all but the first two and the last of many connections of one step."""
     owners = [_connection(row) for row in rows]
     found = list(dict.fromkeys(owner for owner in owners if owner))
@@ -56,7 +89,7 @@ def _few_connections(rows: list[Row], most: int) -> list[Row]:
 
     def hides(at: int) -> bool:
         row = rows[at]
-        if isinstance(row, Heading) or (isinstance(row, Arrow) and row.lost is not None):
+        if isinstance(row, Heading) or id(row) in losses:
             return False
         return owners[at] in hidden if owners[at] else {before[at], after[at]} <= hidden
 
@@ -95,12 +128,12 @@ def _connections_told(arrows: Sequence[Arrow]) -> str:
 # -- like packets
 
 
-def _runs(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _runs(rows: Iterable[Row], losses: Collection[int]) -> Iterator[list[Row]]:
     """Cut rows where the kind of packet changes; notes between two packets of a kind do not cut."""
     run: list[Row] = []
     kind = ""
     for row in rows:
-        own = _kind(row)
+        own = "" if id(row) in losses else _kind(row)
         if own is None or (own and own == kind):
             run.append(row)
         else:
@@ -113,7 +146,7 @@ def _kind(row: Row) -> str | None:
     """What makes packets alike; empty for a row that stands alone, None for one that goes with any."""
     if isinstance(row, Note):
         return None if not row.cited_by or row.kind == "state" else ""
-    if not isinstance(row, Arrow) or row.lost is not None:
+    if not isinstance(row, Arrow):
         return ""
     tcp = row.frames[0].packet.tcp
     if tcp is None:
@@ -136,8 +169,12 @@ def _told(arrows: Sequence[Arrow]) -> str:
     text = f"… {len(packets)} more {noun}{'s' if len(packets) != 1 else ''}"
     if size:
         text += f", {size} bytes of data"
-    cited = len({arrow.journey for arrow in arrows if arrow.cited_by})
-    return f"{text}, {cited} of them cited" if cited else text
+    for said, found in (
+        ("cited", {arrow.journey for arrow in arrows if arrow.cited_by}),
+        ("lost", {arrow.journey for arrow in arrows if arrow.lost}),
+    ):
+        text += f", {len(found)} of them {said}" if found else ""
+    return text
 
 
 # -- a window
@@ -174,5 +211,5 @@ def _window(rows: Sequence[Row], keep: set[int]) -> Iterator[Row]:
 def _fold(rows: Sequence[Row], told: Callable[[Sequence[Arrow]], str] = _told) -> Fold:
     hidden = tuple(part for row in rows for part in (row.hidden if isinstance(row, Fold) else (row,)))
     arrows = [row for row in hidden if isinstance(row, Arrow)]
-    text = told(arrows) if arrows else f"… {len(rows)} more notes"
+    text = told(arrows) if arrows else f"… {len(hidden)} more notes"
     return Fold(rows[0].time_ns, rows[-1].time_ns, text, hidden)

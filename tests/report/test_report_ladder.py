@@ -333,12 +333,35 @@ def test_folded() -> None:
 
 
 def test_loss_not_folded() -> None:
-    """What was lost is never folded."""
+    """What was lost is not folded away among what was not."""
     story = bulk(20)
     story.segment(ACK, seq=1, ack=9001, data=b"y", hops=1)
     for at in range(20):
         story.segment(ACK, seq=4001 + at * 100, ack=9001, data=b"x" * 100)
     assert [arrow.words.detail for arrow in folded(ladder(story)).arrows if arrow.lost]
+
+
+def test_many_losses_folded() -> None:
+    """Of many that were lost in the same way, two are drawn; how many more there were is said."""
+    story = bulk(20)
+    for at in range(40):
+        story.segment(SYN, seq=at, port=41000 + at, hops=1)
+    drawn = folded(ladder(story))
+    assert len([arrow for arrow in drawn.arrows if arrow.lost]) == 3
+    assert "… 37 more connections, 37 segments, 37 of them lost" in [
+        row.text for row in drawn.rows if isinstance(row, Fold)
+    ]
+
+
+def test_many_looks_folded() -> None:
+    """A state that was asked for again and again until it came is told a few times, and counted."""
+    story = Story()
+    story.segment(SYN, seq=1)
+    for _ in range(30):
+        story.act("client", "run", argv=["bridge", "link"])
+    drawn = folded(ladder(story))
+    assert len([row for row in drawn.rows if isinstance(row, Note)]) == 3
+    assert [row.text for row in drawn.rows if isinstance(row, Fold)] == ["… 27 more notes"]
 
 
 def test_focused() -> None:
