@@ -10,29 +10,49 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from testbed.report import svg
-from testbed.report.bands import Band, bands, kind_of
+from testbed.report.bands import Band, kind_of
 from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row, pause_told, pauses, seconds
-from testbed.report.ladder_plan import FRAME, HEAD, SLANT, TIME, Plan, plan
+from testbed.report.ladder_plan import (
+    BENEATH,
+    FRAME,
+    HEAD,
+    LANE,
+    LINE,
+    SLANT,
+    TIME,
+    Label,
+    Plan,
+    half,
+    plan,
+    words_at,
+)
 from testbed.report.markup import Markup, element
 
 
-def render(ladder: Ladder, *, alone: bool = True, key: str = "ladder") -> str:
-    """Draw a ladder. alone: a document of its own, else a part of an HTML page; key: unique in that page."""
-    placed = plan(ladder) if alone else plan(ladder, top=4)
-    drawing = _Drawing(ladder, placed, live=not alone)
-    title, told = f"Ladder of {ladder.title}", _told(ladder)
-    parts = [*drawing.lifelines(), *drawing.bands(), *drawing.ways_through(), *drawing.rows()]
-    if alone:
-        parts += drawing.heads()
-    return svg.picture(title, told, placed.width, placed.height, *parts, alone=alone, key=key)
-
-
-def render_heads(ladder: Ladder, key: str) -> str:
-    """Draw the names above the lines by themselves, for a page in which they stay in sight."""
+def render(ladder: Ladder) -> str:
+    """Draw a ladder as a document of its own."""
     placed = plan(ladder)
+    drawing = _Drawing(ladder, placed, live=False)
+    parts = [*drawing.parts(), *drawing.heads()]
+    return svg.picture(f"Ladder of {ladder.title}", _told(ladder), placed.width, placed.height, *parts)
+
+
+def render_parts(ladder: Ladder, key: str) -> tuple[Markup, Markup]:
+    """Draw a ladder for a page: the names above the lines, which stay in sight, and the rest.
+
+    key: unique in that page.
+    """
+    placed = plan(ladder).moved(top=4)
     drawing = _Drawing(ladder, placed, live=True)
     title, told = f"Lines of {ladder.title}", "The nodes that took part, and their networks."
-    return svg.picture(title, told, placed.width, HEAD - 10, *drawing.heads(), alone=False, key=key)
+    heads = svg.picture(
+        title, told, placed.width, HEAD - 10, *drawing.heads(), alone=False, key=f"heads-{key}"
+    )
+    title, told = f"Ladder of {ladder.title}", _told(ladder)
+    body = svg.picture(
+        title, told, placed.width, placed.height, *drawing.parts(), alone=False, key=f"ladder-{key}"
+    )
+    return heads, body
 
 
 def _told(ladder: Ladder) -> str:
@@ -57,10 +77,14 @@ class _Drawing:
         self._plan = placed
         self._live = live
         self._pauses = dict(zip(map(id, ladder.rows), pauses(ladder.rows), strict=True))
-        self._bands = bands(ladder)
-        self._lanes = {line: 1 + max(b.lane for b in self._bands if b.line == line)
-                       for line in {band.line for band in self._bands}}  # fmt: skip
         self._nodes = list(dict.fromkeys(line.node for line in ladder.lines))
+
+    def parts(self) -> Iterator[Markup]:
+        """All but the heads."""
+        yield from self.lifelines()
+        yield from self.bands()
+        yield from self.ways_through()
+        yield from self.rows()
 
     # -- what stands still
 
@@ -69,10 +93,11 @@ class _Drawing:
         at = 0
         for node, group in groupby(self._ladder.lines, key=lambda line: line.node):
             legs = list(group)
-            left, right = self._x[at], self._x[at + len(legs) - 1]
+            left = self._x[at] - half(legs[0])
+            right = self._x[at + len(legs) - 1] + half(legs[-1])
             yield element(
                 "g",
-                element("rect", x=left - 46, y=4, width=right - left + 92, height=44, rx=6, class_="box"),
+                element("rect", x=left, y=4, width=right - left, height=44, rx=6, class_="box"),
                 svg.text((left + right) / 2, 20, node, "strong", "middle"),
                 *(
                     svg.text(self._x[at + leg], 38, _beside(line.network, len(legs)), "faint small", "middle")
@@ -89,7 +114,7 @@ class _Drawing:
 
     def bands(self) -> Iterator[Markup]:
         """The TCP states of the sockets of each host, as coloured bands along its line."""
-        for band in self._bands:
+        for band in self._plan.bands:
             yield self._band(band)
 
     def _band(self, band: Band) -> Markup:
@@ -99,7 +124,7 @@ class _Drawing:
         return element(
             "rect",
             element("title", f"{band.state} {band.subject}"),
-            x=self._x[band.line] - 3 + band.lane * 8,
+            x=self._x[band.line] - 3 + band.lane * LANE,
             y=top,
             width=6,
             height=max(2.0, end - top),
@@ -158,12 +183,8 @@ class _Drawing:
         return svg.text(2, -3, told, "faint small") if pause else Markup("")
 
     def _note(self, note: Note, place: str) -> Markup:
-        last = note.line == len(self._x) - 1 and note.line > 0
-        leftwards = note.line == 0 if note.kind == "state" else last
-        x = self._x[note.line]
-        if note.kind == "state":
-            x += 0 if leftwards else 8 * (self._lanes.get(note.line, 1) - 1)
-        words = svg.text(x - 8 if leftwards else x + 8, 13, note.text, "small", "end" if leftwards else None)
+        stands = self._plan.notes[id(note)]
+        words = svg.text(stands.x, 13, note.text, "small", stands.anchor)
         kind = f"s t-{kind_of(note.text.split(' ')[0])}" if note.kind == "state" else f"note {note.kind}"
         cites = f"{note.citation.kind[0]}{note.citation.number}" if note.citation else None
         return element(
@@ -181,25 +202,22 @@ class _Drawing:
 
     def _arrow(self, arrow: Arrow, place: str, first: bool) -> Markup:
         start, end = self._x[arrow.source], self._x[arrow.far]
-        middle = (start + end) / 2 if start != end else start + 50
-        anchor = "middle" if start != end else None
-        words = arrow.words
+        label = self._plan.labels[id(arrow)]
+        x, anchor = words_at(arrow, self._x)
         parts = [self._time(arrow, 26), svg.text(FRAME, 26, str(arrow.number), "strong", "end")]
         if arrow.cited_by:
             parts.append(_pin(22))
         parts += _loop(start) if start == end else self._stroke(arrow, start, end)
-        parts.append(svg.text(middle, 16, f"{words.head} {words.detail}".strip(), "head", anchor))
-        beneath = " · ".join(part for part in (words.data, words.raw) if part)
-        if arrow.lost:
-            parts.append(svg.text(middle, 43, f"lost: {arrow.lost.why}", "why small", anchor))
-        elif beneath:
-            parts.append(svg.text(middle, 43, beneath, "faint small", anchor))
+        parts.append(svg.text(x, 16, label.head, "head", anchor))
+        for at, text in enumerate(label.beneath):
+            kind = "why small" if arrow.lost and not at else "faint small"
+            parts.append(svg.text(x, BENEATH + LINE * at, text, kind, anchor))
         kinds = [f"r a p-{protocol(arrow)}"]
         kinds += ["cited"] if arrow.cited_by else []
         kinds += ["lost"] if arrow.lost else []
-        said = self._said(arrow)
+        said = self._said(arrow, label)
         live = self._hot(arrow, said, first) if self._live else {}
-        lead = self._hit(46) if self._live else element("title", said)
+        lead = self._hit(46 + LINE * len(label.beneath)) if self._live else element("title", said)
         return element("g", lead, *parts, class_=" ".join(kinds), transform=place, **live)
 
     def _hit(self, height: float) -> Markup:
@@ -218,19 +236,21 @@ class _Drawing:
             "aria_label": said,
         }
 
-    def _said(self, arrow: Arrow) -> str:
+    def _said(self, arrow: Arrow, label: Label) -> str:
         """An arrow in one sentence, for a screen reader and a pointer that rests."""
         lines = self._ladder.lines
         ends = ", ".join(dict.fromkeys(lines[at].node for at in arrow.targets)) or "nobody"
         lost = f"; lost: {arrow.lost.why}" if arrow.lost else ""
         cited = f"; cited by {', '.join(arrow.cited_by)}" if arrow.cited_by else ""
         way = f"{lines[arrow.source].node} to {ends} on {arrow.network}"
-        words = arrow.words
-        raw = f" ({words.raw})" if words.raw else ""
-        return f"Frame {arrow.number}, {seconds(arrow.time_ns)} s, {way}: {words}{raw}{lost}{cited}"
+        raw = f" ({label.words.raw})" if label.words.raw else ""
+        return f"Frame {arrow.number}, {seconds(arrow.time_ns)} s, {way}: {label.words}{raw}{lost}{cited}"
 
     def _stroke(self, arrow: Arrow, start: float, end: float) -> list[Markup]:
-        """The line of an arrow, its head, a dot where a broadcast arrives, a cross where it was lost."""
+        """The line of an arrow, its head, a cross where it was lost.
+
+        A broadcast has a dot wherever it arrives, also on the side where its head is not.
+        """
         top, forward = 22.0, 1 if start < end else -1
         on_the_way = arrow.lost is not None and not arrow.lost.arrived
         tip = (start + end) / 2 if on_the_way else end
@@ -239,6 +259,8 @@ class _Drawing:
         for target in arrow.targets if arrow.broadcast else ():
             share = (self._x[target] - start) / (end - start)
             parts.append(element("circle", cx=self._x[target], cy=top + SLANT * share, r=4))
+            if share < 0:
+                parts.append(svg.line(start, top, self._x[target], top + SLANT * share))
         if arrow.lost is not None:
             parts.append(element("path", d=_cross(tip - forward * (0 if on_the_way else 2), low), class_="x"))
         if not on_the_way:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from testbed.evidence import (
     Action,
     Citation,
     Endpoint,
     Evidence,
+    FaultRecord,
     NeighbourSample,
     TcpSample,
     receiver,
@@ -26,8 +27,11 @@ Citers = Mapping[Citation, tuple[str, ...]]
 _SOON_NS = 100_000_000
 """How long after a packet of ARP's a change of the neighbour table may be announced."""
 
-_TOLD = ("data", "key", "value", "how", "network", "mac", "match")
-"""Arguments of actions that are worth telling, beside addresses, ports and commands."""
+_TOLD = ("how", "network", "mac", "match")
+"""Arguments of actions that are worth telling, beside addresses, ports, settings and commands."""
+
+LONGEST: Final = 72
+"""Letters of an action that are told."""
 
 
 def notes(evidence: Evidence, lines: Sequence[Line], cited: Citers) -> Iterator[Note]:
@@ -160,9 +164,23 @@ def described(action: Action) -> str:
     elif "port" in given:
         parts.append(f":{given['port']}")
     if isinstance(given.get("argv"), list | tuple):
-        parts.append(" ".join(str(word) for word in given["argv"]))
-    parts += [_datum(given[key]) for key in _TOLD if key in given]
-    return clean(" ".join(part for part in parts if part)).replace("\n", " ")[:80]
+        parts.append(_command([str(word) for word in given["argv"]]))
+    if {"key", "value"} <= set(given):
+        parts.append(f"{given['key']}={given['value']}")
+    parts += [str(given[key]) for key in _TOLD if given.get(key) is not None]
+    parts += [_datum(given["data"])] if "data" in given else []
+    text = clean(" ".join(part for part in parts if part)).replace("\n", " ")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _command(words: Sequence[str]) -> str:
+    """A command as it would be typed; of a program that is given as text, what its first line says."""
+    at = next((at for at, word in enumerate(words) if "\n" in word), 0)
+    if not at or words[at - 1] != "-c":
+        return " ".join(words)
+    lines = (line.strip("\"' ") for line in words[at].splitlines() if not line.startswith("#"))
+    title = next(filter(None, lines), "")
+    return " ".join((words[0], f"({title if len(title) < 46 else f'{title[:45]}…'})", *words[at + 1 :]))
 
 
 def _datum(value: Any) -> str:
@@ -178,6 +196,13 @@ def _faults(evidence: Evidence, place: _Place) -> Iterator[Note]:
     for fault in evidence.faults:
         line = place.of(fault.node)
         if line is not None:
-            times = f"{fault.hits} time{'s' if fault.hits != 1 else ''}" if fault.hits else "never"
-            text = f"fault: {clean(fault.description)} (struck {times})"
+            often = f" ({struck})" if (struck := how_often(fault)) else ""
+            text = f"fault: {clean(fault.description)}{often}"
             yield Note(fault.begin_ns - evidence.begin_ns, line, "fault", text)
+
+
+def how_often(fault: FaultRecord) -> str:
+    """How often a fault struck, in words; empty for one that is no filter: a slow link strikes nothing."""
+    if not fault.hits:
+        return "struck never" if fault.rule else ""
+    return f"struck {fault.hits} time{'s' if fault.hits != 1 else ''}"

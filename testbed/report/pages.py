@@ -14,6 +14,7 @@ from testbed.report.folding import focused, folded
 from testbed.report.frame_data import chosen, packed
 from testbed.report.ladder import Arrow, Ladder, seconds
 from testbed.report.markup import Markup
+from testbed.report.notes import how_often
 from testbed.report.prose import inline, prose
 from testbed.report.text import MARKS
 from testbed.results import Result
@@ -189,9 +190,10 @@ def _picture(result: Result, evidence: Evidence, key: str) -> Picture | None:
         return None
     cites = (one for item in result.verdict.checks for one in item.finding.cites)
     frames = chosen(evidence, ladder, (one.number for one in cites if one.kind == "frame"))
+    heads, body = ladder_svg.render_parts(ladder, key)
     return Picture(
-        heads=Markup(ladder_svg.render_heads(ladder, f"heads-{key}")),
-        body=Markup(ladder_svg.render(ladder, alone=False, key=f"ladder-{key}")),
+        heads=heads,
+        body=body,
         nodes=tuple(dict.fromkeys(line.node for line in ladder.lines)),
         protocols=_protocols(ladder),
         omitted=ladder.omitted,
@@ -211,6 +213,6 @@ def _faults(evidence: Evidence | None) -> tuple[str, ...]:
         assert evidence is not None
         begin = seconds(fault.begin_ns - evidence.begin_ns)
         end = seconds(fault.end_ns - evidence.begin_ns)
-        times = f"{fault.hits} time{'s' if fault.hits != 1 else ''}" if fault.hits else "never"
-        told.append(f"{fault.node}: {clean(fault.description)}; struck {times}, {begin} to {end} s")
+        often = f"; {struck}" if (struck := how_often(fault)) else ""
+        told.append(f"{fault.node}: {clean(fault.description)}{often}, {begin} to {end} s")
     return tuple(told)

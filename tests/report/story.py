@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
 
+from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
 from testbed.evidence import (
     Action,
+    Citation,
     Endpoint,
     Evidence,
     FaultRecord,
@@ -15,6 +17,8 @@ from testbed.evidence import (
     TcpSample,
     Vantage,
 )
+from testbed.report.build import ladder_of
+from testbed.report.ladder import Ladder
 from testbed.topology import Interface, Network, Node, Topology
 from tests import frames_builder as build
 from tests.frames_builder import ACK, FIN, PSH, SYN
@@ -37,6 +41,7 @@ ADDRESSES = {
     "router:lan-b": "172.16.20.1",
     "server:lan-b": "172.16.20.10",
 }
+EVERYONE = ("neighbour:lan-a", "bystander:lan-a", "router:lan-a")
 OUTWARD = (("client:lan-a", "router:lan-a"), ("router:lan-b", "server:lan-b"))
 HOMEWARD = (("server:lan-b", "router:lan-b"), ("router:lan-a", "client:lan-a"))
 
@@ -206,3 +211,24 @@ class Story:
             {},
             tuple(self.gaps),
         )
+
+
+def ladder(story: Story, verdict: Verdict | None = None) -> Ladder:
+    """The ladder of a story."""
+    return ladder_of(story.evidence(), verdict)
+
+
+def citing(*citations: Citation, name: str = "three_segments") -> Verdict:
+    """A verdict of one check that stands on these."""
+    finding = Finding(Status.PASSED, "as it should be", citations)
+    return Verdict("tcp.handshake", (CheckVerdict(Check(name, "a title"), finding),))
+
+
+def bulk(segments: int = 40) -> Story:
+    """A long transfer in one direction."""
+    story = Story()
+    story.handshake()
+    for at in range(segments):
+        story.segment(ACK, seq=1001 + at * 100, ack=9001, data=b"x" * 100)
+    story.segment(FIN | ACK, seq=1001 + segments * 100, ack=9001)
+    return story

@@ -131,7 +131,7 @@ def test_svg_of_hostile_text() -> None:
 
 def test_svg_tells_what_belongs_together(story: Story, verdict: Verdict) -> None:
     """In a page, every arrow names its frames and nodes, and a screen reader hears who cites it."""
-    drawn = ladder_svg.render(ladder_of(story.evidence(), verdict), alone=False)
+    drawn = ladder_svg.render_parts(ladder_of(story.evidence(), verdict), "here")[1]
     root = ElementTree.fromstring(drawn.encode())
     (arrow,) = [g for g in root.iter(f"{SVG}g") if g.get("data-c") == "f11 f12"]
     assert arrow.get("data-n") == "1 2"

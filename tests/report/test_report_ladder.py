@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from ipaddress import ip_address
+from xml.etree import ElementTree
 
 import pytest
 
-from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
-from testbed.evidence import Citation, Evidence, FaultRecord, NeighbourSample
-from testbed.packets import dns
-from testbed.report.bands import bands
+from testbed.evidence import Citation, Evidence, FaultRecord
+from testbed.report import ladder_svg
 from testbed.report.build import citers, ladder_of
-from testbed.report.folding import focused, folded
-from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, pauses, seconds
+from testbed.report.ladder import Arrow, Heading, Ladder, Note, seconds
 from tests import frames_builder as build
-from tests.frames_builder import ACK, FIN, RST, SYN
-from tests.report.story import MACS, Story
-from tests.unit.test_packets_dhcp import OFFER
-from tests.unit.test_packets_dns import QUERY, answer
+from tests.frames_builder import ACK, RST, SYN
+from tests.report.story import EVERYONE, Story, bulk, citing, ladder
 
-EVERYONE = ("neighbour:lan-a", "bystander:lan-a", "router:lan-a")
-
-
-def ladder(story: Story, verdict: Verdict | None = None) -> Ladder:
-    """The ladder of a story."""
-    return ladder_of(story.evidence(), verdict)
-
-
-def citing(*citations: Citation, name: str = "three_segments") -> Verdict:
-    """A verdict of one check that stands on these."""
-    finding = Finding(Status.PASSED, "as it should be", citations)
-    return Verdict("tcp.handshake", (CheckVerdict(Check(name, "a title"), finding),))
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def told(drawn: Ladder) -> list[str]:
@@ -196,40 +179,14 @@ def test_joined_in_the_middle() -> None:
     assert ladder(story).arrows[0].words.detail == "seq=1:3 ack=1"
 
 
-def test_states() -> None:
-    """States are notes on the line of their host when they change."""
+def test_broadcast_both_ways() -> None:
+    """A broadcast is drawn to all that it reached, also where its head does not point."""
     story = Story()
-    story.handshake()
-    story.state("client", "ESTABLISHED")
-    drawn = ladder(story)
-    states = [(drawn.lines[row.line].node, row.text) for row in drawn.rows if isinstance(row, Note)]
-    assert states == [
-        ("client", "connect 172.16.20.10:8888"),
-        ("client", "SYN-SENT"),
-        ("server", "SYN-RECV"),
-        ("client", "ESTABLISHED"),
-        ("server", "ESTABLISHED"),
-    ]
-
-
-def test_states_of_several() -> None:
-    """States of several connections name the port."""
-    story = Story()
-    for port in (40001, 40002):
-        story.segment(SYN, seq=1, port=port)
-        story.state("client", "SYN-SENT", port)
-    story.state("client", "TIME-WAIT", 40003)  # of a time before this recording
-    notes = [row.text for row in ladder(story).rows if isinstance(row, Note) and row.kind == "state"]
-    assert notes == ["SYN-SENT :40001", "SYN-SENT :40002"]
-
-
-def test_failed_action() -> None:
-    """An action that fails says how."""
-    story = Story()
-    story.act("client", "await_tcp_state")
-    story.act("client", "connect", error="ECONNREFUSED", remote=["172.16.20.10", 99])
-    notes = [row.text for row in ladder(story).rows if isinstance(row, Note)]
-    assert notes == ["connect 172.16.20.10:99", "connect: ECONNREFUSED after 0.000 s"]
+    story.segment(SYN, seq=1)
+    story.arp(1, "neighbour:lan-a", "router:lan-a", at=("client:lan-a", "router:lan-a"))
+    drawn = ElementTree.fromstring(ladder_svg.render(ladder(story)).encode())
+    (row,) = [row for row in drawn.iter(f"{SVG}g") if "p-arp" in row.get("class", "")]
+    assert len(row.findall(f"{SVG}line")) == 2
 
 
 def test_steps() -> None:
@@ -241,31 +198,6 @@ def test_steps() -> None:
     story.segment(RST, home=True, seq=0)
     kinds = [row.text if isinstance(row, Heading) else type(row).__name__ for row in ladder(story).rows]
     assert kinds == ["first", "Arrow", "Arrow", "second", "Arrow", "Arrow"]
-
-
-def test_neighbour_learned() -> None:
-    """A neighbour that is learned is a note."""
-    story = Story()
-    story.arp(1, "client:lan-a", "router:lan-a", at=EVERYONE)
-    story.arp(2, "router:lan-a", "client:lan-a", at=("client:lan-a",))
-    address, mac = ip_address("172.16.10.1"), MACS["router:lan-a"]
-    samples = tuple(
-        NeighbourSample(number, story.now, "client", "eth0", address, mac, state)
-        for number, state in enumerate(("REACHABLE", "STALE"), start=1)
-    )
-    drawn = ladder_of(replace(story.evidence(), neighbour_samples=samples))
-    notes = [row.text for row in drawn.rows if isinstance(row, Note)]
-    assert notes == [f"172.16.10.1 at {mac} REACHABLE"]
-
-
-def test_neighbour_that_ages() -> None:
-    """A neighbour that was known before and only ages is none."""
-    story = Story()
-    story.segment(SYN, seq=1)
-    address, mac = ip_address("172.16.10.1"), MACS["router:lan-a"]
-    samples = (NeighbourSample(1, story.now, "client", "eth0", address, mac, "STALE"),)
-    drawn = ladder_of(replace(story.evidence(), neighbour_samples=samples))
-    assert not [row for row in drawn.rows if isinstance(row, Note)]
 
 
 def test_housekeeping() -> None:
@@ -290,87 +222,6 @@ def test_copies_at_a_bridge() -> None:
     drawn = ladder(story)
     assert len(drawn.arrows) == 2
     assert drawn.omitted == ("1 copies at router:bridge0",)
-
-
-@pytest.mark.parametrize(
-    ("ports", "payload", "label"),
-    [
-        ((40000, 53), QUERY, "DNS query www.lab.test A"),
-        ((53, 40000), answer(dns.A, bytes([172, 16, 20, 10])), "DNS answer www.lab.test is 172.16.20.10"),
-        ((53, 40000), answer(dns.CNAME, b"", 0x8183), "DNS answer www.lab.test: no such name"),
-        ((53, 40000), answer(dns.CNAME, b"", 0x8182), "DNS answer www.lab.test: error 2"),
-        ((53, 40000), answer(dns.CNAME, b""), "DNS answer www.lab.test: no A record"),
-        ((53, 40000), b"no DNS", "53 to 40000"),
-        ((67, 68), OFFER, "DHCP OFFER 172.16.10.200"),
-        ((68, 67), b"no DHCP", "68 to 67"),
-    ],
-)  # fmt: skip
-def test_names_and_leases(ports: tuple[int, int], payload: bytes, label: str) -> None:
-    """A datagram of DNS or DHCP says what it asks or answers; one that is none says its ports."""
-    story = Story()
-    datagram = build.udp(payload, source_port=ports[0], destination_port=ports[1])
-    story.hop(build.ipv4(datagram, build.UDP), "client:lan-a", "router:lan-a")
-    (arrow,) = ladder(story).arrows
-    assert f"{arrow.words.head} {arrow.words.detail}".strip() == label
-
-
-def bulk(segments: int = 40) -> Story:
-    """A long transfer in one direction."""
-    story = Story()
-    story.handshake()
-    for at in range(segments):
-        story.segment(ACK, seq=1001 + at * 100, ack=9001, data=b"x" * 100)
-    story.segment(FIN | ACK, seq=1001 + segments * 100, ack=9001)
-    return story
-
-
-def test_folded() -> None:
-    """A long transfer is folded and says how much."""
-    drawn = folded(ladder(bulk()))
-    (fold,) = [row for row in drawn.rows if isinstance(row, Fold)]
-    assert fold.text == "… 36 more segments, 3600 bytes of data"
-    assert len(fold.arrows) + len(drawn.arrows) == len(ladder(bulk()).arrows)
-
-
-def test_loss_not_folded() -> None:
-    """What was lost is not folded away among what was not."""
-    story = bulk(20)
-    story.segment(ACK, seq=1, ack=9001, data=b"y", hops=1)
-    for at in range(20):
-        story.segment(ACK, seq=4001 + at * 100, ack=9001, data=b"x" * 100)
-    assert [arrow.words.detail for arrow in folded(ladder(story)).arrows if arrow.lost]
-
-
-def test_many_losses_folded() -> None:
-    """Of many that were lost in the same way, two are drawn; how many more there were is said."""
-    story = bulk(20)
-    for at in range(40):
-        story.segment(SYN, seq=at, port=41000 + at, hops=1)
-    drawn = folded(ladder(story))
-    assert len([arrow for arrow in drawn.arrows if arrow.lost]) == 3
-    assert "… 37 more connections, 37 segments, 37 of them lost" in [
-        row.text for row in drawn.rows if isinstance(row, Fold)
-    ]
-
-
-def test_many_looks_folded() -> None:
-    """A state that was asked for again and again until it came is told a few times, and counted."""
-    story = Story()
-    story.segment(SYN, seq=1)
-    for _ in range(30):
-        story.act("client", "run", argv=["bridge", "link"])
-    drawn = folded(ladder(story))
-    assert len([row for row in drawn.rows if isinstance(row, Note)]) == 3
-    assert [row.text for row in drawn.rows if isinstance(row, Fold)] == ["… 27 more notes"]
-
-
-def test_focused() -> None:
-    """A window keeps what is cited."""
-    story = bulk(200)
-    cited = story.frames[300].citation
-    drawn = focused(ladder(story, citing(cited)), most=20)
-    assert len(drawn.rows) < 25
-    assert any(cited in (frame.citation for frame in arrow.frames) for arrow in drawn.arrows)
 
 
 def test_deterministic() -> None:
@@ -413,54 +264,3 @@ def test_far() -> None:
     arrow = drawn.arrows[0]
     assert isinstance(arrow, Arrow)
     assert drawn.lines[arrow.far].node == "bystander"
-
-
-def test_many_connections() -> None:
-    """Of many connections of one step, the first two and the last are drawn; the others are counted."""
-    story = Story()
-    story.step("many")
-    for port in range(40000, 40020):
-        story.handshake(port=port)
-    drawn = folded(ladder(story))
-    (fold,) = [row for row in drawn.rows if isinstance(row, Fold)]
-    assert fold.text == "… 17 more connections, 51 segments"
-    assert len(drawn.arrows) == 3 * 6
-
-
-def test_bands() -> None:
-    """The states of a socket lie along its host's line, one behind the other, up to its end."""
-    story = Story()
-    story.handshake()
-    story.close(1001, 9001)
-    story.state("client", "TIME-WAIT")
-    story.state("server", "CLOSED")
-    drawn = ladder(story)
-    told = [(drawn.lines[band.line].node, band.state, band.last is None) for band in bands(drawn)]
-    assert sorted(told) == [
-        ("client", "ESTABLISHED", False),
-        ("client", "SYN-SENT", False),
-        ("client", "TIME-WAIT", True),
-        ("server", "ESTABLISHED", False),
-        ("server", "SYN-RECV", False),
-    ]
-
-
-def test_bands_end_in_a_fold() -> None:
-    """A socket that ends where the ladder is folded ends in the picture, too."""
-    story = Story()
-    for port in range(40000, 40020):
-        story.handshake(port=port)
-    for port in range(40000, 40020):
-        story.state("client", "CLOSED", port)
-        story.state("server", "CLOSED", port)
-    drawn = folded(ladder(story))
-    assert not [band for band in bands(drawn) if band.last is None]
-
-
-def test_pauses() -> None:
-    """Where nothing happened for a while, a ladder says how long."""
-    story = Story()
-    story.segment(SYN, seq=1)
-    story.wait(250_000)
-    story.segment(SYN, seq=1)
-    assert [round(pause / 1e9, 2) for pause in pauses(ladder(story).rows)] == [0, 0, 0.25, 0]
