@@ -60,7 +60,13 @@ def legend(found: Sequence[Falsification]) -> str:
 
 
 def markdown(found: Sequence[Falsification]) -> Iterator[str]:
-    """All matrices as tables, for the docs."""
+    """All matrices as tables, for the docs: a section for each scenario, its mutants numbered below."""
+    good, total = counted(found)
+    yield "# Which mutant turns which check red\n"
+    yield "Made by `testbed mutate --format markdown`. A mutant is a broken network, on which the scenario"
+    yield "was run, or an edit of the recording of a whole one.\n"
+    yield "✗: turned red; ·: green; ?: unknown, it rests on one that is red; -: skipped here.\n"
+    yield f"{good} of {total} mutants turn red just what they declare.\n"
     for one in found:
         yield f"## {one.scenario.id}\n"
         heads = " | ".join(str(number) for number in range(1, len(one.trials) + 1))

@@ -58,5 +58,7 @@ def test_what_is_not_as_declared_is_told(folder: Path) -> None:
 def test_the_matrix_for_the_docs(folder: Path) -> None:
     """As Markdown: a table with a row for each check and a column for each mutant."""
     told = succeeded(call("mutate", "tcp.reset", "--format", "markdown", cwd=folder))
-    assert told.startswith("## tcp.reset")
+    assert told.startswith("# ")
+    assert "3 of 3 mutants turn red" in told
+    assert "\n## tcp.reset\n" in told
     assert "| refused_with_reset | ✗ |" in told
