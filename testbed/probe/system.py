@@ -5,6 +5,7 @@ Settings are read and written below /sysnet, where the probe has the *node's* /p
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SETTINGS = Path("/sysnet")
-# Settings on which the behaviour of TCP and of the neighbour table depends.
+# Settings on which the behaviour of TCP and of the neighbour table depends; `*` is each interface.
 TOLD = (
     "core.somaxconn ipv4.ip_forward ipv4.ip_local_port_range ipv4.ip_unprivileged_port_start "
     "ipv4.tcp_fin_timeout ipv4.tcp_max_syn_backlog ipv4.tcp_retries2 ipv4.tcp_sack "
     "ipv4.tcp_syn_linear_timeouts ipv4.tcp_syn_retries ipv4.tcp_synack_retries ipv4.tcp_syncookies "
     "ipv4.tcp_timestamps ipv4.tcp_window_scaling ipv4.neigh.default.base_reachable_time_ms "
-    "ipv4.neigh.default.gc_stale_time"
+    "ipv4.neigh.default.gc_stale_time ipv4.neigh.*.mcast_solicit ipv4.neigh.*.retrans_time_ms"
 ).split()
 # Seconds between two looks while waiting for a state of a socket.
 LOOK_EVERY = 0.001
@@ -177,5 +178,9 @@ def read_counters() -> dict[str, int]:
 
 def read_settings() -> dict[str, str]:
     """Read the settings that explain what was seen; those that this kernel lacks are left out."""
-    paths = {f"net.{key}": SETTINGS.joinpath(*key.split(".")) for key in TOLD}
-    return {key: path.read_text().strip() for key, path in paths.items() if path.is_file()}
+    found = {}
+    for name in TOLD:
+        for path in sorted(SETTINGS.glob(name.replace(".", "/"))):
+            with contextlib.suppress(FileNotFoundError):  # an interface that goes away takes its own along
+                found[".".join(("net", *path.relative_to(SETTINGS).parts))] = path.read_text().strip()
+    return found

@@ -150,6 +150,8 @@ def test_neighbours_are_sampled_as_they_change(lab: Lab, recorder: Recorder) -> 
     begin = recorded.facts["client"].begin["counters"]
     assert end["counters"]["TcpActiveOpens"] - begin["TcpActiveOpens"] == 1
     assert end["settings"]["net.ipv4.ip_forward"] == "0"
+    wait = f"net.ipv4.neigh.{lab.client.interface_on('lan-a')}.retrans_time_ms"
+    assert end["settings"][wait] == lab.client.sysctl(wait)
 
 
 def test_an_interface_that_is_down_is_a_hole(lab: Lab, recorder: Recorder) -> None:
