@@ -106,6 +106,16 @@ def delayed(choose: Choice, seconds: float) -> EditFunction:
     return changed(choose, lambda frame: frame.replaced(time_ns=frame.time_ns + int(seconds * 1e9)))
 
 
+def moved(choose: Choice, step: str) -> EditFunction:
+    """Let the chosen frames have been seen at the end of a step."""
+
+    def edit(seen: Evidence) -> Evidence:
+        end = seen.step(step).end_ns
+        return changed(choose, lambda frame: frame.replaced(time_ns=end))(seen)
+
+    return edit
+
+
 def leaked(choose: Choice, vantage: str, direction: Direction = "in") -> EditFunction:
     """Show copies of the chosen frames at another vantage point, as received or as sent there."""
 

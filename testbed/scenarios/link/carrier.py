@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_some
-from testbed.evidence import Action, Evidence, IpFrames
+from testbed.evidence import Action, Evidence, Frames
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
@@ -37,7 +37,8 @@ class LinkCarrier(Scenario):
 
     def act(self, lab: Lab) -> None:
         cable = lab.cable("client", "lan-a")
-        with lab.step(CUT), cable.pulled() if self.pulls else contextlib.nullcontext():
+        # The step ends before the cable is plugged in: a kernel that has a wire again speaks by itself.
+        with cable.pulled() if self.pulls else contextlib.nullcontext(), lab.step(CUT):
             self.look(lab)
             with contextlib.suppress(OSError):
                 lab.client.connect(lab.server, PORT, timeout=PATIENCE).close()
@@ -61,9 +62,9 @@ class LinkCarrier(Scenario):
         return card, text(card), text(routes)
 
     @staticmethod
-    def beyond(seen: Evidence, step: str) -> IpFrames:
-        """What of the client's packets for the server arrives at the router during a step."""
-        return seen.during(step).at("router:lan-a").ip.received.to(seen.server.ip)
+    def beyond(seen: Evidence, step: str) -> Frames:
+        """The client's frames that arrive at the router during a step: IP, ARP, whatever they hold."""
+        return seen.during(step).at("router:lan-a").received.from_mac(seen.client.mac)
 
     @check("with the cable pulled the card has no carrier; plugged in it has")
     def carrier_is_lost(self, seen: Evidence) -> Finding:
@@ -92,7 +93,7 @@ class LinkCarrier(Scenario):
     def works_again(self, seen: Evidence) -> Finding:
         attempt = seen.action("client", "connect", HEALED)
         return expect(attempt.error, None, cite=attempt, what="the error of connect()") & expect_some(
-            self.beyond(seen, HEALED)
+            self.beyond(seen, HEALED).ip.to(seen.server.ip)
         )
 
     mutants = (
@@ -100,6 +101,11 @@ class LinkCarrier(Scenario):
             "the cable is never pulled",
             settings={"pulls": False},
             kills=(carrier_is_lost, nothing_beyond, attempt_fails),
+        ),
+        Edit(
+            "a question for a MAC gets through",
+            edits.moved(lambda seen: LinkCarrier.beyond(seen, HEALED).arp.requests()[:1], CUT),
+            kills=(nothing_beyond,),
         ),
         Edit(
             "the client forgets its routes",
