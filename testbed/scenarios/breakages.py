@@ -39,7 +39,7 @@ def routes_by(node: str, via: str, network: str) -> Breakage:
 
 
 def thinks_near(node: str, far: str) -> Breakage:
-    """A mask that is too wide: a node takes another network for a part of its own LAN."""
+    """A route without a gateway: a node takes another network for a part of its own LAN."""
 
     def breaks(lab: Lab) -> None:
         (own,) = lab[node].declared.networks
@@ -83,12 +83,15 @@ def bridges(router: str = "router", one: str = "lan-a", other: str = "lan-b") ->
 
 
 def answers_for_others(router: str = "router") -> Breakage:
-    """The router answers ARP for the far host (proxy ARP, RFC 1027), which the client takes for near."""
+    """The router answers ARP for hosts of other networks (proxy ARP, RFC 1027), the client's mask is /16.
+
+    To a client with such a mask the hosts of LAN B are near.
+    """
 
     def breaks(lab: Lab) -> None:
         interface = lab[router].interface_on("lan-a")
         lab[router].sysctl(f"net.ipv4.conf.{interface}.proxy_arp", 1)
-        thinks_near("client", "lan-b")(lab)
+        has_mask("client", "lan-a", 16)(lab)
 
     return breaks
 
