@@ -15,6 +15,7 @@ from testbed.evidence import (
     Endpoint,
     Evidence,
     Frame,
+    IpFrames,
     NothingSeen,
     Segments,
     States,
@@ -23,7 +24,8 @@ from testbed.evidence import (
     receiver,
 )
 from testbed.probe import frames
-from testbed.scenario import Layer, Scenario
+from testbed.scenario import Edit, Layer, Scenario
+from testbed.scenarios import edits
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -34,6 +36,7 @@ PORT = 9009
 BACKLOG = 31  # so the queue of a victim holds 32
 SYNS = 96
 RATE = 500.0  # SYNs a second
+CLOCKS = 0.05  # by how much two clocks of a machine may differ in speed while it sets one of them
 INVENTED = IPv4Network("198.18.0.0/15")
 ATTACKER = "bystander"
 FLOOD = "the flood"
@@ -62,6 +65,7 @@ class FloodScenario(Scenario):
     cookies = 0
     retries: int | None = None  # of a SYN-ACK, at the server; None: as the kernel has it
     floods = True
+    rate = RATE
 
     def prepare(self, lab: Lab) -> None:
         """Set the victims' kernels, and have the router throw away what is for the invented hosts.
@@ -80,7 +84,7 @@ class FloodScenario(Scenario):
         undo = lab.undo.push(f"{victim.name} is flooded", lambda: self.take_back(lab, victim))
         if self.floods:
             heard = victim.counters()["IpInReceives"]
-            lab[ATTACKER].send_frames("lan-a", self.frames_of(lab, victim, "SYN"), rate=RATE)
+            lab[ATTACKER].send_frames("lan-a", self.frames_of(lab, victim, "SYN"), rate=self.rate)
             victim.await_counter("IpInReceives", heard + SYNS)
             victim.await_sockets(least=1, state="SYN-RECV", local_port=PORT)
         return undo
@@ -88,7 +92,7 @@ class FloodScenario(Scenario):
     def take_back(self, lab: Lab, victim: Node) -> None:
         """Let the invented hosts say RST, as real ones would have at once: they asked for no connection."""
         if self.floods:
-            lab[ATTACKER].send_frames("lan-a", self.frames_of(lab, victim, "RST"), rate=RATE)
+            lab[ATTACKER].send_frames("lan-a", self.frames_of(lab, victim, "RST"), rate=self.rate)
         victim.await_sockets(most=0, state="SYN-RECV", local_port=PORT)
 
     def frames_of(self, lab: Lab, victim: Node, flags: str) -> list[bytes]:
@@ -122,6 +126,11 @@ def invented(address: object) -> bool:
 def of_the_flood(frame: Frame) -> bool:
     """Whether a packet is from or to an invented host."""
     return invented(ip_of(frame).source) or invented(ip_of(frame).destination)
+
+
+def sent_by_attacker(seen: Evidence) -> IpFrames:
+    """All packets of the flood, as the attacker sends them."""
+    return seen.at(f"{ATTACKER}:lan-a").ip.sent.where(of_the_flood, "of the flood")
 
 
 def sockets_for(seen: Evidence, node: str) -> States:
@@ -182,6 +191,32 @@ def served_at_once(seen: Evidence, step: str) -> Finding:
 # -- checks that every flood must pass
 
 
+@check(f"the flood is bounded: each burst is of {SYNS} packets at most, {RATE:g} a second at most, and ends")
+def flood_is_bounded(self: FloodScenario, seen: Evidence) -> Finding:
+    """A check of every scenario here, to be named in its class.
+
+    A burst is what one order to send puts on the wire: the SYNs to one host, or the RSTs that take them
+    back. Its nth packet must not come before n/RATE seconds are over; that it comes later, on a busy
+    machine, is no fault.
+    """
+    sent = sent_by_attacker(seen)
+    orders = seen.all_actions(ATTACKER, "send_frames")
+    bursts = [sent.after(order.begin_ns - 1).before(order.end_ns + 1) for order in orders]
+    early = [
+        frame
+        for order, burst in zip(orders, bursts, strict=True)
+        for number, frame in enumerate(burst)
+        if (frame.time_ns - order.begin_ns) / 1e9 < number / RATE * (1 - CLOCKS)
+    ]
+    sizes = [len(burst) for burst in bursts]
+    return expect_that(
+        max(sizes, default=0) <= SYNS and not early and sum(sizes) == len(sent),
+        f"no burst of more than {SYNS}, none faster than {RATE:g}/s, and nothing beside them",
+        cite=(orders, [(burst[:1], burst[-1:]) for burst in bursts], early, sent.markers_cited),
+        seen=f"bursts of {sizes}, {len(early)} packets too early, {len(sent) - sum(sizes)} beside",
+    )
+
+
 @check("the flood stays between attacker, router and victim; nobody else sees a packet of it")
 def flood_is_contained(self: FloodScenario, seen: Evidence) -> Finding:
     """A check of every scenario here, to be named in its class."""
@@ -199,3 +234,22 @@ def all_is_calm(self: FloodScenario, seen: Evidence) -> Finding:
     return expect(len(left), 0, cite=(left, tried), what="half-open sockets left") & expect(
         tried.error, None, cite=tried, what="the error of connect()"
     )
+
+
+# -- mutants of every flood
+
+
+def all_at_once(seen: Evidence) -> Evidence:
+    """Let all packets of the flood have been sent in one moment."""
+    begin = sent_by_attacker(seen).first.time_ns
+    return edits.changed(sent_by_attacker, lambda frame: frame.replaced(time_ns=begin))(seen)
+
+
+UNBOUNDED = (
+    Edit(
+        "the attacker sends each packet twice",
+        edits.leaked(sent_by_attacker, f"{ATTACKER}:lan-a", "out"),
+        kills=(flood_is_bounded,),
+    ),
+    Edit("the attacker sends all in one moment", all_at_once, kills=(flood_is_bounded,)),
+)

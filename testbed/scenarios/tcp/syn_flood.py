@@ -91,6 +91,7 @@ class TcpSynFlood(FloodScenario):
         asked, sent = _flood.answers(seen, "server", "lan-b")
         return expect(max(asked.values(), default=0), 1 + retries, cite=sent, what="SYN-ACKs to one host")
 
+    flood_is_bounded = _flood.flood_is_bounded
     flood_is_contained = _flood.flood_is_contained
     all_is_calm = _flood.all_is_calm
 
@@ -120,4 +121,5 @@ class TcpSynFlood(FloodScenario):
             edits.without_state("CLOSED", "server"),
             kills=(all_is_calm,),
         ),
+        *_flood.UNBOUNDED,
     )

@@ -140,6 +140,7 @@ class TcpSynFloodCookies(FloodScenario):
             what="largest segment before, and during the flood",
         )
 
+    flood_is_bounded = _flood.flood_is_bounded
     flood_is_contained = _flood.flood_is_contained
     all_is_calm = _flood.all_is_calm
 
@@ -164,4 +165,5 @@ class TcpSynFloodCookies(FloodScenario):
             edits.without_state("CLOSED", "server", since=CALM),
             kills=(all_is_calm,),
         ),
+        *_flood.UNBOUNDED,
     )

@@ -12,7 +12,7 @@ from testbed.faults import Match
 from testbed.scenario import Claim, Edit, Holds, Mutant
 from testbed.scenarios import edits
 from testbed.scenarios.tcp import _flood
-from testbed.scenarios.tcp._flood import BACKLOG, CALM, FLOOD, PORT, SYNS, FloodScenario
+from testbed.scenarios.tcp._flood import BACKLOG, CALM, FLOOD, PORT, RATE, SYNS, FloodScenario
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -92,6 +92,7 @@ class TcpSynFloodPerSource(FloodScenario):
     def client_is_served(self, seen: Evidence) -> Finding:
         return _flood.served_at_once(seen, TRIES)
 
+    flood_is_bounded = _flood.flood_is_bounded
     flood_is_contained = _flood.flood_is_contained
     all_is_calm = _flood.all_is_calm
 
@@ -106,6 +107,11 @@ class TcpSynFloodPerSource(FloodScenario):
             settings={"hosts": SYNS},
             kills=(each_gets_a_few, repeaters_are_dropped, queue_has_room, client_is_served),
         ),
+        Mutant(
+            "the attacker sends as fast as it can",
+            settings={"rate": 1000 * RATE},
+            kills=("flood_is_bounded",),
+        ),
         Edit(
             "the flood's answers reach the client's LAN",
             edits.leaked(lambda seen: _flood.answers(seen, "server", "lan-b")[1][:1], "client:lan-a"),
@@ -116,4 +122,5 @@ class TcpSynFloodPerSource(FloodScenario):
             edits.without_state("CLOSED", "server"),
             kills=(all_is_calm,),
         ),
+        *_flood.UNBOUNDED,
     )

@@ -153,6 +153,7 @@ class TcpSynFloodShorterWait(FloodScenario):
             seen=", ".join(took),
         )
 
+    flood_is_bounded = _flood.flood_is_bounded
     flood_is_contained = _flood.flood_is_contained
     all_is_calm = _flood.all_is_calm
 
@@ -175,4 +176,5 @@ class TcpSynFloodShorterWait(FloodScenario):
             edits.without_state("CLOSED", PATIENT, since=CALM),
             kills=(all_is_calm,),
         ),
+        *_flood.UNBOUNDED,
     )
