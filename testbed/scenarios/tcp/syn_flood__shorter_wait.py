@@ -14,7 +14,7 @@ from testbed.scenarios.tcp import _flood
 from testbed.scenarios.tcp._flood import BACKLOG, CALM, PORT, FloodScenario
 
 if TYPE_CHECKING:
-    from testbed.evidence import Action, States
+    from testbed.evidence import Action, Segments, States
     from testbed.lab import Lab
 
 PATIENT, IMPATIENT = "neighbour", "server"
@@ -104,6 +104,12 @@ class TcpSynFloodShorterWait(FloodScenario):
                 return call
         raise NothingSeen(f"an attempt that the {name} answered", [call.citation for call in calls])
 
+    @staticmethod
+    def flooded_by(seen: Evidence, name: str) -> Segments:
+        """The SYNs of the flood, as they reach a host."""
+        came = seen.at(f"{name}:{LANS[name]}").tcp.received.syns
+        return came.where(_flood.of_the_flood, "of the flood")
+
     # -- the flood
 
     @check("the flood fills the queues of both")
@@ -138,19 +144,21 @@ class TcpSynFloodShorterWait(FloodScenario):
             seen=f"{len(soon)} of {len(held)} at the server; {len(late)} at the neighbour",
         )
 
-    @check("the client is in at the server before there is room at the neighbour", needs=[queues_are_full])
+    @check(
+        "the client is in at the server sooner after the flood than at the neighbour, and before there is "
+        "room there",
+        needs=[queues_are_full],
+    )
     def client_is_in_sooner(self, seen: Evidence) -> Finding:
         calls = {name: self.let_in(seen, name) for name in (IMPATIENT, PATIENT)}
+        floods = {name: self.flooded_by(seen, name).last for name in calls}
+        took = {name: (call.end_ns - floods[name].time_ns) / 1e9 for name, call in calls.items()}
         late = self.given_up(seen, PATIENT)
-        took = [
-            f"{(call.end_ns - seen.step(FLOODED[name]).end_ns) / 1e9:.1f} s after the flood at the {name}"
-            for name, call in calls.items()
-        ]
         return expect_that(
-            bool(late) and calls[IMPATIENT].end_ns < late[0].time_ns,
-            "the server lets it in while the neighbour holds all places",
-            cite=(*calls.values(), late),
-            seen=", ".join(took),
+            bool(late) and calls[IMPATIENT].end_ns < late[0].time_ns and took[IMPATIENT] < took[PATIENT],
+            "the server lets it in while the neighbour holds all places, and sooner after the last SYN",
+            cite=(*floods.values(), *calls.values(), late),
+            seen=", ".join(f"{seconds:.1f} s at the {name}" for name, seconds in took.items()),
         )
 
     flood_is_bounded = _flood.flood_is_bounded
@@ -165,6 +173,11 @@ class TcpSynFloodShorterWait(FloodScenario):
         ),
         Mutant("no flood", settings={"floods": False}, kills=(queues_are_full,)),
         Edit(
+            "the client takes longer at the server than at the neighbour",
+            lambda seen: let_in_later(seen),
+            kills=(client_is_in_sooner,),
+        ),
+        Edit(
             "the flood's answers reach the client's LAN",
             edits.leaked(
                 lambda seen: _flood.answers(seen, IMPATIENT, LANS[IMPATIENT])[1][:1], "client:lan-a"
@@ -178,3 +191,14 @@ class TcpSynFloodShorterWait(FloodScenario):
         ),
         *_flood.UNBOUNDED,
     )
+
+
+def let_in_later(seen: Evidence) -> Evidence:
+    """Let the neighbour have been flooded so late that the client waited a second longer at the server."""
+    took = {
+        name: TcpSynFloodShorterWait.let_in(seen, name).end_ns
+        - TcpSynFloodShorterWait.flooded_by(seen, name).last.time_ns
+        for name in (PATIENT, IMPATIENT)
+    }
+    late = 1 + (took[PATIENT] - took[IMPATIENT]) / 1e9
+    return edits.delayed(lambda _: TcpSynFloodShorterWait.flooded_by(seen, PATIENT), late)(seen)
