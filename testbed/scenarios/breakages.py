@@ -184,6 +184,28 @@ def keeps_ttl(router: str = "router") -> Breakage:
     return breaks
 
 
+def swaps_words(port: int, text: bytes, one: int, other: int, router: str = "router") -> Breakage:
+    """The router exchanges two pairs of bytes in a text that goes to a TCP port.
+
+    one, other: where they begin in the text, even numbers. TCP's checksum is the sum of all such pairs
+    (RFC 9293 §3.1), so it stays right, and the receiver notices nothing.
+    """
+
+    def breaks(lab: Lab) -> None:
+        places, words = (
+            [f"@ih,{8 * at},16" for at in (one, other)],
+            [text[at : at + 2] for at in (one, other)],
+        )
+        was = " ".join(f"{place} 0x{word.hex()}" for place, word in zip(places, words, strict=True))
+        now = " ".join(f"{place} set 0x{word.hex()}" for place, word in zip(places, words[::-1], strict=True))
+        table = "table ip testbed_swap"
+        chain = "add chain ip testbed_swap in { type filter hook forward priority 0; }"
+        rule = f"add rule ip testbed_swap in tcp dport {port} {was} {now}"
+        lab[router].change(["nft", f"add {table}; {chain}; {rule}"], ["nft", f"delete {table}"])
+
+    return breaks
+
+
 def floods(node: str, other: str, network: str) -> Breakage:
     """Two nodes have a group address for each other's MAC: the switch sends such frames to all ports."""
     group = "03:00:5e:00:00:01"

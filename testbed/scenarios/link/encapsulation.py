@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Frame, tcp_of
 from testbed.packets import IPv4
+from testbed.packets import Layer as Part
 from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
-from testbed.scenarios.breakages import replaces_server
+from testbed.scenarios.breakages import replaces_server, swaps_words
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -19,7 +20,9 @@ PORT = 8888
 TEXT = "一二三 one two three".encode()
 ETHERNET, IP, TCP = 14, 20, 20  # bytes of the headers, options aside
 PATH = ("client:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
-OSI = {"ethernet": 2, "ipv4": 3, "tcp": 4, "payload": 7}  # where the OSI model places each part
+PARTS = ["ethernet", "ipv4", "tcp", "payload"]
+# What the OSI model calls the layers that these parts belong to.
+NAMES = {2: "data link", 3: "network", 4: "transport", 7: "application"}
 
 
 class LinkEncapsulation(Scenario):
@@ -31,8 +34,9 @@ class LinkEncapsulation(Scenario):
     header and hands the rest on, unread, to the next.
 
     Every byte of the frame belongs to exactly one of them, and the lengths add up. The OSI model
-    counts seven layers; on this wire five are found, from the cable (1) to the text (7), with nothing in
-    places 5 and 6: there the application does for itself.
+    counts seven layers: physical, data link, network, transport, session, presentation, application. Here
+    five are found: the cable (1), Ethernet (2), IP (3), TCP (4), and the text (7). Nothing is in
+    places 5 and 6: what would be done there, an Internet application does for itself.
     """
 
     id = "link.encapsulation"
@@ -69,14 +73,20 @@ class LinkEncapsulation(Scenario):
         counted = (IP + tcp.header_length + len(TEXT), frame.original_length - ETHERNET)
         return expect((claimed, claimed), counted, cite=frame, what="bytes of IP packet")
 
-    @check("every byte of the frame belongs to exactly one layer")
+    @check(
+        "every byte of the frame belongs to exactly one layer: the second, third, fourth or seventh of OSI"
+    )
     def each_byte_once(self, seen: Evidence) -> Finding:
         frame = self.frame(seen)
         parts = frame.packet.layers
         joined = all(one.end == other.start for one, other in pairwise(parts))
         whole = (parts[0].start, parts[-1].end) == (0, len(frame.data))
-        names = [part.name for part in parts]
-        return expect((joined, whole, names), (True, True, list(OSI)), cite=frame)
+        return expect_that(
+            joined and whole and [part.name for part in parts] == PARTS,
+            f"{len(frame.data)} bytes, one part behind the other",
+            cite=frame,
+            seen=[placed(part) for part in parts],
+        )
 
     @check("the text is where it must be, behind the three headers, at every place on the way")
     def text_is_inside(self, seen: Evidence) -> Finding:
@@ -97,6 +107,11 @@ class LinkEncapsulation(Scenario):
             replaces_server("server", PORT, "shouting_server"),
             kills=(text_comes_back,),
         ),
+        Mutant(
+            "the router alters the text, and its checksum is right all the same",
+            swaps_words(PORT, TEXT, TEXT.index(b"on"), TEXT.index(b"tw")),
+            kills=(text_is_inside, text_comes_back),
+        ),
         Edit(
             "the text is altered on the way",
             edits.changed(
@@ -113,3 +128,9 @@ class LinkEncapsulation(Scenario):
             kills=(header_lengths, lengths_add_up, each_byte_once),
         ),
     )
+
+
+def placed(part: Part) -> str:
+    """A part of a frame: its bytes, counted from 0, its name, and its layer in the OSI model."""
+    layer = f"OSI {part.osi} {NAMES[part.osi]}" if part.osi in NAMES else "of no layer"
+    return f"{part.start} to {part.end - 1} {part.name}: {layer}"
