@@ -14,28 +14,38 @@ from typing import Any, Final
 
 from testbed.evidence import Evidence, Frame
 from testbed.report.anatomy import anatomy
-from testbed.report.ladder import Ladder, seconds
+from testbed.report.ladder import Fold, Ladder, seconds
 from testbed.report.numbering import Numbers
 from testbed.text import clean
 
 MOST_BYTES: Final = 2048
 """Bytes of one frame that are shown; the capture holds all."""
 MOST_FRAMES: Final = 400
-"""Frames of one scenario that can be opened: those in the ladder first, then those that are cited."""
+"""Frames of one scenario that can be opened. One of each arrow that is drawn, and what a page leads to, are
+always among them; copies at other places follow, as far as this goes."""
 
 
 def chosen(
-    evidence: Evidence, ladder: Ladder, cited: Iterable[int]
+    evidence: Evidence, ladder: Ladder, led_to: Iterable[int]
 ) -> dict[int, tuple[Frame, Numbers | None]]:
-    """Choose the frames that can be opened, with the relative numbers of those in the ladder."""
-    found: dict[int, tuple[Frame, Numbers | None]] = {
-        frame.number: (frame, arrow.numbers) for arrow in ladder.arrows for frame in arrow.frames
+    """Choose the frames that can be opened, with the relative numbers of those that are drawn or folded.
+
+    led_to: numbers of the frames that a page leads to from elsewhere.
+    """
+    folds = (row for row in ladder.rows if isinstance(row, Fold))
+    known = [*ladder.arrows, *(arrow for fold in folds for arrow in fold.arrows)]
+    numbers = {frame.number: arrow.numbers for arrow in known for frame in arrow.frames}
+    wanted = dict.fromkeys(arrow.number for arrow in ladder.arrows)
+    wanted |= dict.fromkeys(led_to)
+    for frame in (frame for arrow in ladder.arrows for frame in arrow.frames):
+        if len(wanted) >= MOST_FRAMES:
+            break
+        wanted[frame.number] = None
+    return {
+        frame.number: (frame, numbers.get(frame.number))
+        for frame in evidence.frames
+        if frame.number in wanted and not frame.is_marker
     }
-    wanted = set(cited) - set(found)
-    for frame in evidence.frames:
-        if frame.number in wanted and not frame.is_marker:
-            found[frame.number] = (frame, None)
-    return dict(list(found.items())[:MOST_FRAMES])
 
 
 def packed(frames: Mapping[int, tuple[Frame, Numbers | None]], begin_ns: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from testbed.evidence import Citation
 from testbed.report import svg
 from testbed.report.bands import Band, kind_of
 from testbed.report.ladder import Arrow, Fold, Heading, Ladder, Note, Row, pause_told, pauses, seconds
@@ -170,7 +171,17 @@ class _Drawing:
             return element("g", self._pause(row), bar, words, class_="r step", transform=place)
         if isinstance(row, Fold):
             text = svg.text((self._x[0] + self._x[-1]) / 2, 20, row.text, "faint", "middle")
-            return element("g", self._time(row, 20), text, class_="r fold", transform=place)
+            cited = " ".join(_cited(row)) or None
+            return element(
+                "g",
+                *([self._hit(32)] if self._live else []),
+                self._time(row, 20),
+                *([_pin(16)] if cited else []),
+                text,
+                class_="r fold",
+                transform=place,
+                data_c=cited if self._live else None,
+            )
         return self._note(row, place) if isinstance(row, Note) else self._arrow(row, place, first)
 
     def _time(self, row: Arrow | Note | Fold, y: float) -> Markup:
@@ -186,7 +197,7 @@ class _Drawing:
         stands = self._plan.notes[id(note)]
         words = svg.text(stands.x, 13, note.text, "small", stands.anchor)
         kind = f"s t-{kind_of(note.text.split(' ')[0])}" if note.kind == "state" else f"note {note.kind}"
-        cites = f"{note.citation.kind[0]}{note.citation.number}" if note.citation else None
+        cites = _key(note.citation) if note.citation else None
         return element(
             "g",
             *([self._hit(18)] if self._live else []),
@@ -267,6 +278,19 @@ class _Drawing:
             nose = tip - forward * (6 if arrow.lost else 0)
             parts.append(element("path", d=f"M{nose:g} {low:g}l{-9 * forward} -5v9z"))
         return parts
+
+
+def _cited(fold: Fold) -> Iterator[str]:
+    """What of the rows that a fold leaves out a check cites, as `data-c` names it."""
+    for row in fold.hidden:
+        if isinstance(row, Arrow):
+            yield from (f"f{number}" for number in row.cited_frames)
+        elif isinstance(row, Note) and row.cited_by and row.citation:
+            yield _key(row.citation)
+
+
+def _key(citation: Citation) -> str:
+    return f"{citation.kind[0]}{citation.number}"
 
 
 def _loop(x: float) -> list[Markup]:

@@ -103,7 +103,7 @@ class Page:
 def pages_of(results: Iterable[Result]) -> list[Page]:
     """Return a page for each scenario, and behind it one for each mutant that it was run under.
 
-    By layer, the application's first; in each in the order of the run.
+    By layer, the application's first; in each by name, as `testbed list` has them.
     """
     rounds: dict[str, dict[str, list[Result]]] = {}
     for result in results:
@@ -113,7 +113,8 @@ def pages_of(results: Iterable[Result]) -> list[Page]:
         for name, mutants in rounds.items()
         for at, (mutant, found) in enumerate(sorted(mutants.items(), key=lambda item: item[0] != ""))
     ]
-    return sorted(made, key=lambda page: LAYERS.index(page.layer) if page.layer in LAYERS else len(LAYERS))
+    places = {layer: place for place, layer in enumerate(LAYERS)}
+    return sorted(made, key=lambda page: (places.get(page.layer, len(places)), page.name))
 
 
 def _worst(results: Sequence[Result]) -> Result:
@@ -126,6 +127,7 @@ def _page(result: Result, rounds: Sequence[Result], key: str) -> Page:
     verdict = str(claim.verdict) if claim else ""
     evidence = result.evidence
     markers = frozenset(f.number for f in evidence.frames if f.is_marker) if evidence else frozenset()
+    checks = tuple(_check(item, markers) for item in result.verdict.checks)
     doc = (subject.__doc__ or "").split("\n", 1)
     return Page(
         id=key,
@@ -148,9 +150,9 @@ def _page(result: Result, rounds: Sequence[Result], key: str) -> Page:
         claim_told=_CLAIM.get(verdict, verdict),
         claim_reason=claim.reason if claim else "",
         claim_shown=status is Status.PASSED,
-        checks=tuple(_check(item, markers) for item in result.verdict.checks),
+        checks=checks,
         rounds=tuple(one.status.value for one in rounds) if len(rounds) > 1 else (),
-        picture=_picture(result, evidence, key) if evidence is not None else None,
+        picture=_picture(result, evidence, checks, key) if evidence is not None else None,
         faults=_faults(evidence),
         gaps=tuple(clean(str(gap)) for gap in evidence.gaps) if evidence else (),
         trace=clean(result.trace),
@@ -184,12 +186,12 @@ def _check(item: CheckVerdict, markers: frozenset[int]) -> CheckView:
     )
 
 
-def _picture(result: Result, evidence: Evidence, key: str) -> Picture | None:
+def _picture(result: Result, evidence: Evidence, checks: Iterable[CheckView], key: str) -> Picture | None:
     ladder = focused(folded(ladder_of(evidence, result.verdict)), MOST_ROWS, around=6)
     if not ladder.rows:
         return None
-    cites = (one for item in result.verdict.checks for one in item.finding.cites)
-    frames = chosen(evidence, ladder, (one.number for one in cites if one.kind == "frame"))
+    chips = (chip.key for check in checks for chip in check.chips)
+    frames = chosen(evidence, ladder, (int(key[1:]) for key in chips if key.startswith("f")))
     heads, body = ladder_svg.render_parts(ladder, key)
     return Picture(
         heads=heads,

@@ -140,7 +140,8 @@ function connect(article) {
       const key = button.dataset.open;
       const row = rowsOf(picture, [key]).find((found) => !found.classList.contains("off"));
       if (row) reveal(picture, row);
-      if (key[0] === "f") open(picture, row ? numbersOf(row) : [Number(key.slice(1))], button, Number(key.slice(1)));
+      const number = Number(key.slice(1));
+      if (key[0] === "f") open(picture, row && row.matches(".a") ? numbersOf(row) : [number], button, number);
     });
   }
   for (const row of $$(".r[data-c]", picture)) {
