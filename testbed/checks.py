@@ -7,11 +7,15 @@ what was expected, what was seen, and which frames, samples or actions it stands
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from testbed.evidence import Citation, Evidence, Frame, Frames, NothingSeen, States
+
+_NOTHING: Final = "none"
+_WORD: Final = re.compile(r"[\w:./+-]+")
 
 
 class Status(enum.StrEnum):
@@ -85,15 +89,34 @@ class Finding:
 
 
 def _shown(value: Any) -> str:
-    """A value as a person writes it: sets sorted, addresses bare."""
+    """A value as a person writes it: several behind each other, a set sorted, text as it is where it can."""
     if isinstance(value, (set, frozenset)):
-        return "{" + ", ".join(sorted(_shown(item) for item in value)) + "}"
+        return ", ".join(sorted(map(_item, value))) or _NOTHING
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
+        return ", ".join(map(_item, value)) or _NOTHING
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_item(item)}" for key, item in value.items()) or _NOTHING
     if isinstance(value, (str, bytes)):
-        text = repr(value)
+        bare = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
+        text = str(value) if bare else repr(value)
         return text if len(text) <= 80 else f"{text[:60]}… ({len(value)} long)"
-    return str(value)
+    if value is None:
+        return _NOTHING
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _item(value: Any) -> str:
+    """One of several values; several in their turn stand in brackets, and words between quotes."""
+    inner = _shown(value)
+    if isinstance(value, str) and inner == value and not _WORD.fullmatch(value):
+        return repr(value)
+    return f"({inner})" if isinstance(value, (set, frozenset, list, tuple)) and len(value) > 1 else inner
+
+
+def _both_shown(expected: Any, seen: Any) -> tuple[str, str]:
+    """Two values that differ, so that it is seen: an empty list and no value read alike otherwise."""
+    told = _shown(expected), _shown(seen)
+    return told if told[0] != told[1] else (repr(expected), repr(seen))
 
 
 def expect(seen: Any, expected: Any, cite: Cited, what: str = "") -> Finding:
@@ -102,7 +125,8 @@ def expect(seen: Any, expected: Any, cite: Cited, what: str = "") -> Finding:
     cites = citations_of(cite)
     if seen == expected:
         return Finding(Status.PASSED, f"{lead}{_shown(seen)}", cites)
-    return Finding(Status.FAILED, f"{lead}expected {_shown(expected)}, seen {_shown(seen)}", cites)
+    wanted, found = _both_shown(expected, seen)
+    return Finding(Status.FAILED, f"{lead}expected {wanted}, seen {found}", cites)
 
 
 def expect_that(holds: bool, what: str, cite: Cited, seen: Any = None) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -142,6 +143,36 @@ def test_statement_shows_the_value_it_was_made_of() -> None:
     """A statement that does not hold says so, with what was seen."""
     finding = expect_that(False, "under 3", cite=Citation("frame", 1), seen=4)
     assert finding.reason == "not so: under 3 (seen: 4)"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        (True, "yes"),
+        (3, "3"),
+        ("ESTABLISHED", "ESTABLISHED"),
+        ("02:42:ac:10:0a:0a", "02:42:ac:10:0a:0a"),
+        ("a b", "a b"),
+        ("", "''"),
+        ("a\n", r"'a\n'"),
+        (["a b", "c,d"], "'a b', 'c,d'"),
+        ({"length": 3}, "length 3"),
+        (b"\r\n", r"b'\r\n'"),
+        ([], "none"),
+        ({ip_address("10.0.0.2"), ip_address("10.0.0.1")}, "10.0.0.1, 10.0.0.2"),
+        ([(False, 1478), ("SYN",)], "(no, 1478), SYN"),
+        ((3, ()), "3, none"),
+    ],
+)
+def test_values_read_as_a_person_writes_them(value: object, text: str) -> None:
+    """Who reads a verdict need not read Python."""
+    assert expect(value, value, cite=()).reason == text
+
+
+def test_values_that_read_alike_are_told_apart() -> None:
+    """No value and an empty list are both "none"; where one was expected, that would tell nothing."""
+    assert expect([], None, cite=()).reason == "expected None, seen []"
 
 
 def test_a_check_without_a_mutant_is_a_defect() -> None:

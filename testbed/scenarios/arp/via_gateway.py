@@ -121,8 +121,9 @@ class ArpViaGateway(Scenario):
     def checksums_right(self, seen: Evidence) -> Finding:
         frames = [*self.there(seen, "router:lan-a"), *self.there(seen, "router:lan-b")]
         wrong = [frame for frame in frames if not ip_of(frame).checksum_ok]  # type: ignore[union-attr]
+        told = f"{len(frames)} header checksums are right"
         return expect_that(
-            not wrong, f"{len(frames)} header checksums", cite=wrong or frames, seen=len(wrong)
+            not wrong, told, cite=wrong or frames, seen=f"{len(wrong)} wrong" if wrong else None
         )
 
     @check(
