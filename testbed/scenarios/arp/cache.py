@@ -6,15 +6,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_that
-from testbed.evidence import BROADCAST_MAC, ArpFrames, Evidence, macs_of
+from testbed.evidence import BROADCAST_MAC, ArpFrames, Evidence, Segments, macs_of
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
+    from testbed.node import Listener
 
 PORT = 7076
-TWICE, AGES, USED = "two conversations in a row", "nothing is said for a while", "it is used again"
+TWICE, AGES, USED = "two connections in a row", "nothing is said for a while", "it is used again"
+WORDS = (b"first", b"second")  # one for each connection
 REACHABLE_MS = 2500  # instead of 30,000; the kernel takes 0.5 to 1.5 times that (RFC 4861 §6.3.2)
 # Instead of 5: so long it hopes for other proof before it asks. What was used in that time goes to
 # DELAY and not to STALE, so it must be less than half of the above.
@@ -30,16 +32,18 @@ class ArpCache(Scenario):
     few seconds, the kernel asks the old owner: by unicast, just him, without a shout. He answers, and
     is REACHABLE again. Only if he does not, all are asked.
 
-    Here the times are shortened, so that a minute passes in five seconds.
+    What TCP acknowledges is a proof too: it has arrived, so the MAC is right. A datagram of UDP that
+    nobody answers proves nothing. So the next packet here is such a one, and the question is seen. The
+    times are shortened, so that a minute passes in five seconds.
     """
 
     id = "arp.cache"
     layer = Layer.LINK
-    rfc = ("RFC 1122 §2.3.2.1", "RFC 4861 §7.3.2", "Linux: arp(7)")
+    rfc = ("RFC 1122 §2.3.2.1", "RFC 4861 §7.3", "Linux: arp(7)")
     claim = Claim("The answer to an ARP request is remembered for a while, and ages.")
     places = ("client:lan-a", "neighbour:lan-a")
 
-    forgets = False  # the table is flushed between the two conversations
+    forgets = False  # the table is flushed between the two connections
 
     def act(self, lab: Lab) -> None:
         interface = f"net.ipv4.neigh.{lab.client.interface_on('lan-a')}"
@@ -47,25 +51,45 @@ class ArpCache(Scenario):
         lab.client.sysctl(f"{interface}.delay_first_probe_time", DELAY_S)
         lab.client.forget_neighbours()
         address = lab.neighbour.address_on("lan-a")
-        with lab.neighbour.udp(PORT), lab.client.udp() as here:
-            with lab.step(TWICE):
-                for number in range(2):
-                    if number and self.forgets:
-                        lab.client.forget_neighbours()
-                    here.send(b"first" if number == 0 else b"second", lab.neighbour, PORT)
-                    lab.client.await_neighbour(address, "REACHABLE", "DELAY", "PROBE")
-            with lab.step(AGES):
-                lab.client.await_neighbour(address, "STALE", timeout=10)
-            with lab.step(USED):
-                here.send(b"third", lab.neighbour, PORT)
-                lab.client.await_neighbour(address, "REACHABLE", timeout=10)
+        with lab.step(TWICE), lab.neighbour.listen(PORT) as listener:
+            self.tell(lab, listener, WORDS[0])
+            if self.forgets:
+                lab.client.forget_neighbours()
+            self.tell(lab, listener, WORDS[1])
+        with lab.step(AGES):
+            lab.client.await_neighbour(address, "STALE", timeout=10)
+        with lab.step(USED), lab.neighbour.udp(PORT), lab.client.udp() as here:
+            here.send(b"third", lab.neighbour, PORT)
+            lab.client.await_neighbour(address, "REACHABLE", timeout=10)
+
+    @staticmethod
+    def tell(lab: Lab, listener: Listener, words: bytes) -> None:
+        """Open a connection to the neighbour, say something, and end it, to the last segment."""
+        with lab.client.connect(lab.neighbour, PORT) as ours, listener.accept() as theirs:
+            ours.send(words)
+            ours.shutdown("write")
+            theirs.recv_end()
+            theirs.close()
+            lab.neighbour.await_tcp_state(theirs, "CLOSED")
 
     @staticmethod
     def questions(seen: Evidence, step: str) -> ArpFrames:
         """The client's requests for the neighbour during a step."""
         return seen.during(step).at("client:lan-a").arp.sent.requests(seen.neighbour.ip)
 
-    @check("one request, to all, serves both conversations")
+    @check("the client makes two connections with the neighbour, at his MAC")
+    def two_connections(self, seen: Evidence) -> Finding:
+        sent = seen.during(TWICE).at("client:lan-a").tcp.sent.to(seen.neighbour.ip)
+        told = [sent.of(one).payload for one in sent.connections]
+        macs = {macs_of(frame)[1] for frame in sent}
+        return expect(
+            (told, macs),
+            (list(WORDS), {seen.neighbour.mac}),
+            cite=(sent, sent.markers_cited),
+            what="words, MAC",
+        )
+
+    @check("one request, to all, serves both connections")
     def one_request(self, seen: Evidence) -> Finding:
         asked = self.questions(seen, TWICE)
         said = [macs_of(frame)[1] for frame in asked]
@@ -104,6 +128,11 @@ class ArpCache(Scenario):
     mutants = (
         Mutant("the table is flushed in between", settings={"forgets": True}, kills=(one_request,)),
         Edit(
+            "there was one connection",
+            edits.dropped(lambda seen: second(seen)),
+            kills=(two_connections,),
+        ),
+        Edit(
             "the entry never ages",
             lambda seen: seen.map_neighbours(lambda sample: None if sample.state == "STALE" else sample),
             kills=(it_ages,),
@@ -126,3 +155,9 @@ class ArpCache(Scenario):
         ),
         Edit("the entry is never confirmed", edits.forgotten_after_stale("client"), kills=(reachable_again,)),
     )
+
+
+def second(seen: Evidence) -> Segments:
+    """The client's part of its second connection."""
+    sent = seen.during(TWICE).at("client:lan-a").tcp.sent
+    return sent.of(sent.connections[1])
