@@ -105,6 +105,19 @@ def translates(router: str, network: str) -> Breakage:
     return breaks
 
 
+def forwards_port(port: int, to: str, router: str = "router", network: str = "lan-b") -> Breakage:
+    """The router hands on to a node what comes to its own address on a network for a port."""
+
+    def breaks(lab: Lab) -> None:
+        own = lab[router].address_on(network)
+        table = "table ip testbed_door"
+        chain = "add chain ip testbed_door in { type nat hook prerouting priority dstnat; }"
+        rule = f"add rule ip testbed_door in ip daddr {own} tcp dport {port} dnat to {lab[to].addresses[0]}"
+        lab[router].change(["nft", f"add {table}; {chain}; {rule}"], ["nft", f"delete {table}"])
+
+    return breaks
+
+
 def loses_every(match: Match, node: str = "router", where: str | None = None) -> Breakage:
     """A node drops every packet that matches, and says nothing. where: as for `Node.drop`."""
 
@@ -192,12 +205,10 @@ def swaps_words(port: int, text: bytes, one: int, other: int, router: str = "rou
     """
 
     def breaks(lab: Lab) -> None:
-        places, words = (
-            [f"@ih,{8 * at},16" for at in (one, other)],
-            [text[at : at + 2] for at in (one, other)],
-        )
-        was = " ".join(f"{place} 0x{word.hex()}" for place, word in zip(places, words, strict=True))
-        now = " ".join(f"{place} set 0x{word.hex()}" for place, word in zip(places, words[::-1], strict=True))
+        words = [f"0x{text[at : at + 2].hex()}" for at in (one, other)]
+        places = [f"@ih,{8 * at},16" for at in (one, other)]
+        was = " ".join(f"{place} {word}" for place, word in zip(places, words, strict=True))
+        now = " ".join(f"{place} set {word}" for place, word in zip(places, reversed(words), strict=True))
         table = "table ip testbed_swap"
         chain = "add chain ip testbed_swap in { type filter hook forward priority 0; }"
         rule = f"add rule ip testbed_swap in tcp dport {port} {was} {now}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from testbed.checks import Finding, check, expect, expect_all
+from testbed.checks import Finding, check, expect, expect_all, expect_none, expect_some
 from testbed.evidence import Connection, Evidence, Segments, receiver, sender
+from testbed.faults import Match
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
+from testbed.scenarios.breakages import forwards_port, loses_every
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 PORT = 7074
 GUESTS = ("client", "neighbour")
 REPLY = b"to you, "
+CALLED = 7999  # the client listens there
+BY_ROUTER, BY_HOST = "the server calls the router's address", "the server calls the client's address"
+PATIENCE = 3.0  # seconds
 
 
 class IpNat(Scenario):
@@ -27,13 +33,18 @@ class IpNat(Scenario):
     port of the real host back in.
 
     Neither side notices: the host believes that it talks to the server under its own address, the
-    server believes that it talks to the router. And nobody can call a host behind it first: for such a
-    packet there is no line in the table.
+    server believes that it talks to the router. And who knows no other address than the router's cannot
+    call a host behind it first: for such a packet there is no line in the table, so it is the router's
+    own, and nobody listens there.
+
+    That is no wall. Who knows a host's own address and has a way there, as the server has here, gets
+    in: the router passes on what needs no translating. At home two other things stand in the way: from
+    the Internet no way leads to such addresses, and most routers filter besides.
     """
 
     id = "ip.nat"
     layer = Layer.NETWORK
-    rfc = ("RFC 3022 §2.2", "RFC 2663 §4.1.2", "RFC 4787")
+    rfc = ("RFC 3022 §2.2", "RFC 2663 §4.1.2", "RFC 4787", "RFC 4864 §2.2")
     claim = Claim("A router that translates lets many hosts share its one address, told apart by ports.")
     places = ("client:lan-a", "neighbour:lan-a", "router:lan-a", "router:lan-b", "server:lan-b")
 
@@ -54,6 +65,10 @@ class IpNat(Scenario):
                     ours.send(name.encode())
                     theirs.send(REPLY + theirs.recv_exactly(len(name)))
                     ours.recv_exactly(len(REPLY) + len(name))
+        with lab.client.listen(CALLED):
+            for step, address in ((BY_ROUTER, lab.router.address_on("lan-b")), (BY_HOST, lab.client)):
+                with lab.step(step), contextlib.suppress(OSError):
+                    lab.server.connect(address, CALLED, timeout=PATIENCE).close()
 
     @staticmethod
     def conversation(seen: Evidence, guest: str) -> tuple[Connection, Segments]:
@@ -114,6 +129,25 @@ class IpNat(Scenario):
             )
         return expect_all(findings, "answers")
 
+    # -- calls from outside
+
+    @check("called by the router's address, nobody behind it hears anything: the router itself refuses")
+    def no_line_no_way(self, seen: Evidence) -> Finding:
+        call = seen.action("server", "connect", BY_ROUTER)
+        refusals = seen.during(BY_ROUTER).at("router:lan-b").tcp.sent.port(CALLED).resets
+        inside = seen.during(BY_ROUTER).at("router:lan-a").tcp.port(CALLED)
+        return (
+            expect(call.error, "ECONNREFUSED", cite=call, what="the error of connect()")
+            & expect_some(refusals)
+            & expect_none(inside)
+        )
+
+    @check("called by its own address, a host answers: translating is no filter")
+    def no_filter(self, seen: Evidence) -> Finding:
+        call = seen.action("server", "connect", BY_HOST)
+        answers = seen.during(BY_HOST).at("client:lan-a").tcp.sent.port(CALLED).syn_acks
+        return expect(call.error, None, cite=call, what="the error of connect()") & expect_some(answers)
+
     mutants = (
         Mutant(
             "the router does not translate",
@@ -122,6 +156,16 @@ class IpNat(Scenario):
         ),
         Mutant(
             "each host uses a port of its own", settings={"same_port": False}, kills=(hosts_notice_nothing,)
+        ),
+        Mutant(
+            "the router forwards the port: a line that somebody wrote by hand",
+            forwards_port(CALLED, "client"),
+            kills=(no_line_no_way,),
+        ),
+        Mutant(
+            "the router filters what comes from outside first",
+            loses_every(Match(destination_port=CALLED), where="forward"),
+            kills=(no_filter,),
         ),
         Edit(
             "another answer comes to the client",
