@@ -44,6 +44,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
+def artefacts(pytestconfig: pytest.Config) -> Path:
+    """Where screenshots are left."""
+    folder = pytestconfig.rootpath / ".testbed" / "artefacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def engine() -> None:
     """Skip, with the reason, where no engine answers: for what does not ask for a lab of the plugin's."""
     if reason := why_no_engine():

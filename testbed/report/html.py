@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -23,6 +24,8 @@ from testbed.report.pages import LAYERS, pages_of
 from testbed.results import RunResult
 from testbed.topology import Topology
 
+FEW: Final = 5
+"""Scenarios that a heading names."""
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
 
@@ -53,16 +56,21 @@ def render(run: RunResult, *, capture: str = "") -> str:
 
 
 def _topologies(run: RunResult) -> list[tuple[str, Markup]]:
-    """Each topology that was recorded on, with its picture."""
-    found: dict[str, tuple[str, Topology]] = {}
+    """Each topology that was recorded on, with what ran on it, and its picture."""
+    found: dict[str, tuple[Topology, dict[str, None]]] = {}
     for result in run.results:
         if result.evidence is not None:
             topology = result.evidence.topology
-            found.setdefault(repr((topology.networks, topology.nodes)), (result.lab, topology))
+            found.setdefault(repr((topology.networks, topology.nodes)), (topology, {}))[1][result.id] = None
     return [
-        (topology.name, Markup(topology_svg.render(topology, alone=False, key=f"topology-{at}")))
-        for at, (_, topology) in enumerate(found.values())
+        (_ran_on(ids), Markup(topology_svg.render(topology, alone=False, key=f"topology-{at}")))
+        for at, (topology, ids) in enumerate(found.values())
     ]
+
+
+def _ran_on(ids: Collection[str]) -> str:
+    """Some scenarios by name, more by number."""
+    return f"{len(ids)} scenarios" if len(ids) > FEW else ", ".join(ids)
 
 
 def _style() -> str:

@@ -42,10 +42,10 @@ def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "testbed", *args]
 
 
-def call(*args: str, cwd: Path, stdin: bytes = b"", **more: str) -> Called:
-    """Call testbed with pipes."""
+def call(*args: str, cwd: Path, stdin: bytes = b"", patience: float = PATIENCE, **more: str) -> Called:
+    """Call testbed with pipes. patience: seconds after which it is given up."""
     answer = subprocess.run(
-        command(*args), cwd=cwd, input=stdin, capture_output=True, check=False, timeout=PATIENCE,
+        command(*args), cwd=cwd, input=stdin, capture_output=True, check=False, timeout=patience,
         env=environment(**more),
     )  # fmt: skip
     return Called(answer.returncode, answer.stdout.decode(), answer.stderr.decode())

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
 
 ARGUMENTS = [
     "--no-sandbox",  # as root there is none
@@ -54,19 +54,69 @@ def chromium(within: Sequence[str] = ()) -> Iterator[Browser]:
 def page_of(
     browser: Browser, path: Path, *, width: int = 1500, height: int = 950, dark: bool = False
 ) -> Iterator[Page]:
-    """Open a file, offline; fail at the end if the console showed an error, or anything was asked for."""
-    wrong: list[str] = []
+    """Open a file, offline; fail at the end if it was not quiet."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, offline=True, color_scheme="dark" if dark else "light"
     )
     page = context.new_page()
     page.set_default_timeout(10_000)
-    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url))
     try:
-        page.goto(path.as_uri())
-        yield page
-        assert wrong == []
+        with quiet(page):
+            page.goto(path.as_uri())
+            yield page
     finally:
         context.close()
+
+
+@contextmanager
+def quiet(page: Page) -> Iterator[None]:
+    """Fail if meanwhile the console shows an error, or anything but a file is asked for, or in vain."""
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            wrong.append(message.text)
+
+    def raised(error: Error) -> None:
+        wrong.append(str(error))
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith("file:"):
+            wrong.append(request.url)
+
+    def missed(request: Request) -> None:
+        wrong.append(f"not found: {request.url}")
+
+    heard = {"console": said, "pageerror": raised, "request": asked, "requestfailed": missed}
+    for event, listener in heard.items():
+        page.on(event, listener)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        for event, listener in heard.items():
+            page.remove_listener(event, listener)
+    assert wrong == []
+
+
+class Rules(TypedDict, total=False):
+    """Which of axe-core's rules are asked: only these, or all but these; all, where neither is said."""
+
+    only: list[str]
+    but: list[str]
+
+
+def violations(page: Page, **rules: Unpack[Rules]) -> list[str]:
+    """What axe-core objects to on a page, with where."""
+    axe = pytest.importorskip("axe_playwright_python.base", reason="axe-core is not installed")
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe.AXE_SCRIPT)
+    options: dict[str, object] = {"resultTypes": ["violations"], "iframes": False, "preload": False}
+    if "only" in rules:
+        options["runOnly"] = rules["only"]
+    options["rules"] = {name: {"enabled": False} for name in rules.get("but", ())}
+    found = page.evaluate("options => axe.run(options).then((found) => found.violations)", options)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for one in found
+        for node in one["nodes"][:3]
+    ]

@@ -1,7 +1,8 @@
-"""Scenarios act on the lab of the plugin; what a healthy one recorded is kept for the edits of it."""
+"""Scenarios act on the lab of the plugin, broken in one way, or on one of their own topology."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -40,37 +41,17 @@ def perform(
     lab_of: Callable[[type[Scenario]], Lab],
     record: Callable[[str], AbstractContextManager[Recording]],
 ) -> Perform:
-    """Let a scenario act, on a healthy network or on a broken one, and give what was recorded."""
+    """Let a scenario act on a broken network, and give what was recorded."""
 
-    def perform(scenario: type[Scenario], mutant: Mutant | None = None) -> Evidence:
+    def perform(scenario: type[Scenario], mutant: Mutant) -> Evidence:
         own = lab_of(scenario)
         with own.undo.scope():
-            acting = scenario() if mutant is None else mutant.prepared(scenario, own)
-            with record(scenario.id) if own is lab else own.record(scenario.id) as recording:
-                try:
-                    acting.act(own)
-                except (OSError, DeadlinePassed):
-                    if mutant is None:
-                        raise
+            acting = mutant.prepared(scenario, own)
+            recorder = record(scenario.id) if own is lab else own.record(scenario.id)
+            failing = contextlib.suppress(OSError, DeadlinePassed)  # that it failed is evidence
+            with recorder as recording, failing:
+                acting.act(own)
         assert recording.evidence is not None
         return recording.evidence
 
     return perform
-
-
-@pytest.fixture(scope="session")
-def recorded() -> dict[str, Evidence]:
-    """What was recorded on the healthy network, by scenario."""
-    return {}
-
-
-@pytest.fixture
-def healthy(perform: Perform, recorded: dict[str, Evidence]) -> Callable[[type[Scenario]], Evidence]:
-    """Give what a scenario recorded on the healthy network: once for its verdict and all edits of it."""
-
-    def healthy(scenario: type[Scenario]) -> Evidence:
-        if scenario.id not in recorded:
-            recorded[scenario.id] = perform(scenario)
-        return recorded[scenario.id]
-
-    return healthy

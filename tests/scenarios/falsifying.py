@@ -14,10 +14,10 @@ SCENARIOS = {name: load(name) for name in builtin_ids()}
 
 
 class Perform(Protocol):
-    """Let a scenario act, on a healthy network or on one that a mutant breaks; give what was recorded."""
+    """Let a scenario act on a network that a mutant breaks; give what was recorded, also when it failed."""
 
-    def __call__(self, scenario: type[Scenario], mutant: Mutant | None = None) -> Evidence:
-        """Raise what a healthy act raises; on a broken network, that it failed is evidence."""
+    def __call__(self, scenario: type[Scenario], mutant: Mutant) -> Evidence:
+        """Raise only what is no failure of the network's."""
 
 
 def mutants(kind: type[Mutant] | type[Edit]) -> list[object]:
