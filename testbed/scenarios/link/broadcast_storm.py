@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from testbed.checks import Finding, check, expect, expect_that
+from testbed.checks import Finding, check, expect, expect_all, expect_that
 from testbed.errors import DeadlinePassed
-from testbed.evidence import Action, Evidence, IpFrames
+from testbed.evidence import Action, Evidence, Frames, IpFrames
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.acts import until
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
 
 PORT = 7077
 STORM, OPENED, TREE = "the ring is closed", "the ring is opened", "the ring is closed, with STP"
+AFTERWARDS = "the switches are off"
 WORDS = b"one shout"
-RATE = "500kbit"  # of each port: at most a thousand frames in a second, whatever they are
-MANY = 30  # copies of one shout that make a storm
+RATE = 200  # kbit/s of each port: at most 500 shouts in a second
+BURST = 4  # KiB that a port may send at once: 80 shouts
+MANY = 30  # frames of one shout that make a storm
+TIMES = 3  # that so many more must come
 QUIET = 6  # looks in a row that must be equal
-COUNTER = "IpExtInBcastPkts"  # IP broadcasts that a host received, counted by its kernel
+PATIENCE = 5.0  # seconds
 SWITCHES = ("switch-1", "switch-2")
 LANS = ("lan-left", "lan-right")
+PORTS = tuple(f"{name}:{network}" for name in SWITCHES for network in LANS)
+BRIDGE = ("ip", "link", "set", "testbed0", "type", "bridge")
 EVERYBODY = "255.255.255.255"
 
 
@@ -36,7 +42,8 @@ class LinkBroadcastStorm(Scenario):
     first passes it from left to right, the second takes it there and passes it back to the left,
     and so on, in both directions, for ever: an Ethernet frame has no TTL. One shout fills the
     network. (Here every port is slowed down, and the ring is opened again after some hundred
-    copies, so that only this lab has a storm.)
+    copies, so that only this lab has a storm. They are counted by the card of a host on the right,
+    which counts every frame that comes.)
 
     Nobody wants to do without the second way; it is the spare one. So switches speak with each
     other, by the spanning tree protocol: they choose a root, find that there is a ring, and one of them
@@ -50,87 +57,121 @@ class LinkBroadcastStorm(Scenario):
     claim = Claim(
         "Switches in a ring multiply a broadcast without end; the spanning tree protocol stops that."
     )
-    places = (
-        "left:lan-left",
-        "right:lan-right",
-        "switch-1:lan-left",
-        "switch-1:lan-right",
-        "switch-2:lan-left",
-        "switch-2:lan-right",
-    )
+    places = ("left:lan-left", "right:lan-right", *PORTS)
     topology = "ring.yaml"
     wants = ("kernel: bridge", "kernel: sch_tbf")
     long: ClassVar[float] = 10
 
-    switches = SWITCHES
-    stp = 1
+    switches = SWITCHES  # those that are switched on
+    unslowed: str | None = None  # a port that may send as fast as it can
+    opens = True  # the ring, after the storm and at the end
+    stp = 1  # in the second half
 
     def act(self, lab: Lab) -> None:
-        nodes = [lab[name] for name in self.switches]
-        for node in nodes:
-            join(node)
-        hearer = lab["right"]
-        with lab.step(STORM):
-            for node in nodes:
-                set_link(node, "up")
-            heard = hearer.counters().get(COUNTER, 0)
+        for name in SWITCHES:
+            join(lab[name], self.unslowed)
+        nodes, right = [lab[name] for name in self.switches], lab["right"]
+        with lab.step(STORM), contextlib.suppress(DeadlinePassed):
+            heard = received(right)
+            switch(nodes, "up")
             shout(lab)
-            with contextlib.suppress(DeadlinePassed):
-                for times in (1, 2, 3):  # it grows, and goes on growing
-                    hearer.await_counter(COUNTER, heard + times * MANY, timeout=15)
+            for _ in range(TIMES):
+                heard = grown(right, heard + MANY)
         with lab.step(OPENED):
-            for node in nodes:
-                set_link(node, "down")
-            calm(hearer)
+            self.end(nodes, right)
         with lab.step(TREE):
+            switch(nodes, "down")
             for node in nodes:
-                node.run(
-                    ["ip", "link", "set", "testbed0", "type", "bridge", "stp_state", str(self.stp)],
-                    check=True,
-                )
-                set_link(node, "up")
+                node.run([*BRIDGE, "stp_state", str(self.stp)], check=True)
+            switch(nodes, "up")
             with contextlib.suppress(DeadlinePassed):
-                until(
-                    lambda: settled([state for node in nodes for state in ports(node)]), "one port blocks", 15
-                )
-            for node in nodes:
-                ports(node)
+                until(lambda: settled([state for node in nodes for state in ports(node)]), "ports settle", 15)
             shout(lab)
             with contextlib.suppress(DeadlinePassed):
-                calm(hearer)
-        for node in nodes:
-            set_link(node, "down")
+                calm(right)
+        with lab.step(AFTERWARDS):
+            self.end(nodes, right)
+
+    def end(self, nodes: Sequence[Node], hearer: Node) -> None:
+        """Open the ring, and wait until nothing more is heard."""
+        if self.opens:
+            switch(nodes, "down")
+        with contextlib.suppress(DeadlinePassed):
+            calm(hearer)
 
     # -- the storm
 
     @staticmethod
     def copies(seen: Evidence, step: str, place: str) -> IpFrames:
-        """Copies of the shout that a host received during a step."""
-        heard = seen.during(step).at(place).udp.received
-        return heard.where(lambda frame: frame.packet.payload == WORDS, "copies of the shout")
+        """The copies of a step's shout that one place shows."""
+        shown = seen.during(step).at(place).udp.after(seen.action("left", "sendto", step).begin_ns)
+        return shown.where(lambda frame: frame.packet.payload == WORDS, "copies of the shout")
 
-    @check(f"with the ring closed, one shout is received more than {MANY} times, counted by the kernel")
+    @staticmethod
+    def counts(seen: Evidence, step: str) -> list[tuple[Action, int]]:
+        """What the card of `right` had received, each time that it was looked at during a step."""
+        return [(action, int(action.result["stdout"])) for action in seen.all_actions("right", "run", step)]
+
+    @classmethod
+    def growths(cls, seen: Evidence) -> list[tuple[Action, int]]:
+        """The first look of the storm, and those at which more than MANY frames had come since the last."""
+        looks = cls.counts(seen, STORM)
+        found = looks[:1]
+        for action, count in looks[1:]:
+            if count > found[-1][1] + MANY:
+                found.append((action, count))
+        return found
+
+    @classmethod
+    def quiet(cls, seen: Evidence, step: str) -> Finding:
+        """Pass when the count was the same in the last looks of a step."""
+        last = cls.counts(seen, step)[-QUIET:]
+        counts = [count for _, count in last]
+        looks = [action for action, _ in last]
+        return expect(counts, counts[:1] * QUIET, cite=looks, what="frames received, look by look")
+
+    @check("every port of the two switches is slowed down, and keeps to it while the ring is closed")
+    def ports_are_slow(self, seen: Evidence) -> Finding:
+        limits = [action for name in SWITCHES for action in seen.all_actions(name, "limit")]
+        slow = {f"{action.node}:{action.arguments['network']}" for action in limits if not action.error}
+        storm = seen.step(STORM)
+        most = int(BURST * 1024 + RATE * 1000 / 8 * (storm.end_ns - storm.begin_ns) / 1e9)
+        sent = {port: self.copies(seen, STORM, port).sent for port in PORTS}
+        return expect(slow, set(PORTS), cite=limits, what="slow") & expect_all(
+            (
+                expect_that(
+                    size(frames) <= most, f"{port} sends at most {most} bytes", cite=frames, seen=size(frames)
+                )
+                for port, frames in sent.items()
+            ),
+            f"ports that send at most {most} bytes, which is their burst and their rate",
+        )
+
+    @check(f"with the ring closed, one shout becomes more than {MANY} frames, as the card of a host counts")
     def it_multiplies(self, seen: Evidence) -> Finding:
-        counts = seen.all_actions("right", "await_counter", STORM)
-        first = counts[0] if counts else seen.action("right", "await_counter", STORM)
-        return expect_that(first.error is None, f"{MANY} copies or more are counted", first, first.error)
+        looks = self.counts(seen, STORM)
+        came = looks[-1][1] - looks[0][1] if looks else 0
+        cite = [action for action, _ in looks]
+        return expect_that(came > MANY, f"more than {MANY} frames come", cite=cite, seen=came)
 
     @check("and it goes on: again as many, and again", needs=[it_multiplies])
     def it_goes_on(self, seen: Evidence) -> Finding:
-        counts = seen.all_actions("right", "await_counter", STORM)
-        grown = [count.error is None for count in counts]
-        return expect(grown, [True] * 3, cite=counts, what=f"{MANY} more, each time")
+        looks = self.growths(seen)
+        return expect_that(
+            len(looks) == 1 + TIMES,
+            f"{TIMES} times more than {MANY} frames come",
+            cite=[action for action, _ in looks],
+            seen=[count for _, count in looks],
+        )
 
     @check("left shouted once")
     def one_shout(self, seen: Evidence) -> Finding:
         sent = [action for action in seen.all_actions("left", "sendto") if action.step == STORM]
         return expect(len(sent), 1, cite=sent, what="shouts")
 
-    @check("with the ring opened it is calm: no counter grows any more")
+    @check("with the ring opened it is calm: the count grows no more")
     def it_is_calm(self, seen: Evidence) -> Finding:
-        last = seen.all_actions("right", "run", OPENED)[-2:]
-        before, after = (count_of(action) for action in last)
-        return expect(after, before, cite=last, what="broadcasts received")
+        return self.quiet(seen, OPENED)
 
     # -- the tree
 
@@ -140,22 +181,36 @@ class LinkBroadcastStorm(Scenario):
         found = sorted(state for look in looks for action in look for state in states_of(action))
         return expect(found, ["blocking", "forwarding", "forwarding", "forwarding"], cite=looks)
 
-    @check("and the host on the other side hears one copy, not one more")
+    @check("and each host hears it once: right gets one copy, and left, who sent it, none back")
     def one_copy(self, seen: Evidence) -> Finding:
-        heard = self.copies(seen, TREE, "right:lan-right")
-        return expect(len(heard), 1, cite=(heard, heard.markers_cited), what="copies")
+        heard = [self.copies(seen, TREE, place).received for place in ("right:lan-right", "left:lan-left")]
+        cite = [(frames, frames.markers_cited) for frames in heard]
+        return expect([len(frames) for frames in heard], [1, 0], cite=cite, what="copies at right, at left")
+
+    @check("when all is over, it is calm")
+    def calm_afterwards(self, seen: Evidence) -> Finding:
+        return self.quiet(seen, AFTERWARDS)
 
     mutants = (
         Mutant(
             "there is no ring", settings={"switches": SWITCHES[:1]}, kills=(it_multiplies, one_port_blocks)
         ),
+        Mutant("one port is not slowed down", settings={"unslowed": PORTS[-1]}, kills=(ports_are_slow,)),
         Mutant("STP is off in the second half", settings={"stp": 0}, kills=(one_port_blocks, one_copy)),
+        Mutant("the ring is not opened after the storm", settings={"opens": False}, kills=(it_is_calm,)),
+        Mutant(
+            "nor at the end, and STP is off",
+            settings={"opens": False, "stp": 0},
+            kills=(it_is_calm, one_port_blocks, one_copy, calm_afterwards),
+        ),
+        Edit("the storm ends by itself", lambda seen: ended(seen), kills=(it_goes_on,)),
         Edit(
-            "the storm ends by itself",
-            edits.with_error(
-                lambda seen: seen.all_actions("right", "await_counter", STORM)[1:], "DeadlinePassed"
+            "a port sends more than it may",
+            edits.changed(
+                lambda seen: LinkBroadcastStorm.copies(seen, STORM, PORTS[0]).sent[:1],
+                lambda frame: frame.replaced(original_length=1 << 24),
             ),
-            kills=(it_goes_on,),
+            kills=(ports_are_slow,),
         ),
         Edit(
             "left shouted twice",
@@ -165,27 +220,45 @@ class LinkBroadcastStorm(Scenario):
             kills=(one_shout,),
         ),
         Edit(
-            "it goes on though the ring is open",
-            edits.said(lambda seen: seen.all_actions("right", "run", OPENED)[-1:], b"99999"),
-            kills=(it_is_calm,),
+            "left hears its own shout",
+            edits.leaked(
+                lambda seen: LinkBroadcastStorm.copies(seen, TREE, "right:lan-right"), "left:lan-left"
+            ),
+            kills=(one_copy,),
         ),
     )
 
 
-def join(node: Node) -> None:
-    """Make a node a switch between its two LANs, each port slowed down; it is off at first."""
+def ended(seen: Evidence) -> Evidence:
+    """Let no frame have come any more once many had."""
+    action, _ = LinkBroadcastStorm.growths(seen)[1]
+    return edits.said(
+        lambda known: [one for one in known.all_actions("right", "run", STORM) if one.number > action.number],
+        action.result["stdout"],
+    )(seen)
+
+
+def size(frames: Frames) -> int:
+    """Bytes of some frames."""
+    return sum(frame.original_length for frame in frames)
+
+
+def join(node: Node, unslowed: str | None) -> None:
+    """Make a node a switch between its two LANs, each port slowed down but for one; it is off at first."""
     link = ["ip", "link"]
     fast = ["forward_delay", "200", "hello_time", "100"]  # hundredths of a second: the least that are allowed
     node.change([*link, "add", "testbed0", "type", "bridge", *fast], [*link, "delete", "testbed0"])
     for network in LANS:
         leg = node.interface_on(network)
-        node.limit(network, RATE)
+        if f"{node.name}:{network}" != unslowed:
+            node.limit(network, f"{RATE}kbit", burst=f"{BURST}kb")
         node.change([*link, "set", leg, "master", "testbed0"], [*link, "set", leg, "nomaster"])
 
 
-def set_link(node: Node, state: str) -> None:
-    """Let a switch work, or not."""
-    node.run(["ip", "link", "set", "testbed0", state], check=True)
+def switch(nodes: Sequence[Node], state: str) -> None:
+    """Let switches work, or not: `up`, `down`."""
+    for node in nodes:
+        node.run(["ip", "link", "set", "testbed0", state], check=True)
 
 
 def shout(lab: Lab) -> None:
@@ -194,22 +267,34 @@ def shout(lab: Lab) -> None:
         voice.send(WORDS, EVERYBODY, PORT)
 
 
+def received(node: Node) -> int:
+    """How many frames a host's card has received."""
+    (network,) = node.declared.networks
+    counter = f"/sys/class/net/{node.interface_on(network)}/statistics/rx_packets"
+    return int(node.run(["cat", counter], check=True).stdout)
+
+
+def grown(node: Node, beyond: int) -> int:
+    """Wait until a host's card has received more frames than that; return how many."""
+    counts: list[int] = []
+
+    def more() -> bool:
+        counts.append(received(node))
+        return counts[-1] > beyond
+
+    until(more, f"{node.name} has received more than {beyond} frames", PATIENCE)
+    return counts[-1]
+
+
 def calm(node: Node) -> None:
-    """Wait until a host's count of broadcasts is the same in two looks, a while apart."""
-    counts: list[bytes] = []
+    """Wait until a host's card receives nothing more for some looks."""
+    counts: list[int] = []
 
     def same() -> bool:
-        counts.append(node.run(["sh", "-c", "grep ^IpExt: /proc/net/netstat"], check=True).stdout)
-        return len(counts) > QUIET and len(set(counts[-QUIET:])) == 1
+        counts.append(received(node))
+        return len(counts) >= QUIET and len(set(counts[-QUIET:])) == 1
 
-    until(same, f"{node.name} hears no more broadcasts", 10)
-
-
-def count_of(action: Action) -> int:
-    """The broadcasts received, in what `calm` wrote down."""
-    written = bytes(action.result["stdout"]).decode()
-    rows = [row.split() for row in written.splitlines()]
-    return int(dict(zip(rows[0], rows[1], strict=True))["InBcastPkts"]) if len(rows) == 2 else int(written)
+    until(same, f"{node.name} receives no more frames", PATIENCE)
 
 
 def ports(node: Node) -> list[str]:
@@ -224,5 +309,5 @@ def states_of(action: Action) -> list[str]:
 
 
 def settled(states: list[str]) -> bool:
-    """Whether every port has made up its mind, and one of them blocks."""
-    return sorted(set(states)) == ["blocking", "forwarding"]
+    """Whether every port has made up its mind: none listens or learns, and not all wait."""
+    return set(states) <= {"blocking", "forwarding"} and "forwarding" in states
