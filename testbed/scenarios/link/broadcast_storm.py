@@ -91,9 +91,10 @@ class LinkBroadcastStorm(Scenario):
                 calm(right)
         with lab.step(AFTERWARDS):
             self.end(nodes, right)
+        switch(nodes, "down")  # where it was not done: the recording's own last frames must get through
 
     def end(self, nodes: Sequence[Node], hearer: Node) -> None:
-        """Open the ring, and wait until nothing more is heard."""
+        """Open the ring, and wait until nothing more comes."""
         if self.opens:
             switch(nodes, "down")
         with contextlib.suppress(DeadlinePassed):
