@@ -9,7 +9,7 @@ from testbed.evidence import BROADCAST_MAC
 from testbed.packets import ICMP, OSI, TCP, UDP, IPv4, IPv6, Packet
 from testbed.packets.makers import is_chosen, is_group, maker_of
 from testbed.report.numbering import Numbers
-from testbed.report.words import excerpt
+from testbed.report.words import excerpt, told_by_port
 from testbed.text import clean
 
 Fields = list[tuple[str, str]]
@@ -76,7 +76,7 @@ def anatomy(packet: Packet, numbers: Numbers | None = None) -> tuple[Part, ...]:
         told["icmp" if packet.icmp.version == 4 else "icmpv6"] = _icmp(packet.icmp)
     if packet.malformed:
         told["malformed"] = [("what is wrong", clean(packet.malformed))]
-    told["payload"] = _payload(packet.payload)
+    told["payload"] = _said(packet) + _payload(packet.payload)
     return tuple(
         Part(layer.name, _NAMES.get(layer.name, layer.name), OSI[layer.name], layer.start, layer.end,
              tuple(told.get(layer.name, ())))
@@ -143,6 +143,12 @@ def _tcp(tcp: TCP, numbers: Numbers | None) -> Fields:
         ("checksum", f"0x{tcp.checksum:04x}{check}"),
         *([("options", ", ".join(options))] if options else []),
     ]
+
+
+def _said(packet: Packet) -> Fields:
+    """What the messages say that need no program's knowledge: DNS and DHCP."""
+    words = told_by_port(packet.udp, packet.payload) if packet.udp is not None else None
+    return [(words[0], words[1])] if words else []
 
 
 def _option(name: str, data: bytes) -> str:

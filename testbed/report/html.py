@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -18,14 +17,12 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from testbed.checks import Status
-from testbed.report import svg, topology_svg
+from testbed.report import svg
+from testbed.report.labs import labs_of
 from testbed.report.markup import Markup, safe
 from testbed.report.pages import LAYERS, pages_of
 from testbed.results import RunResult
-from testbed.topology import Topology
 
-FEW: Final = 5
-"""Scenarios that a heading names."""
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
 
@@ -44,8 +41,9 @@ def render(run: RunResult, *, capture: str = "") -> str:
         checks=sum(len(page.checks) for page in pages if not page.mutant),
         begun=datetime.fromtimestamp(run.begun, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         versions=sorted(run.versions.items()),
-        topologies=_topologies(run),
+        labs=labs_of(run.results),
         troubled=[page for page in pages if page.status != Status.PASSED.value and not page.mutant],
+        parts_skipped=[(page, check) for page in pages for check in page.checks if check.status == "skipped"],
         unstable=sound.unstable(),
         capture=capture,
         style=Markup(_style()),
@@ -53,24 +51,6 @@ def render(run: RunResult, *, capture: str = "") -> str:
         script_hash=_hash(script),
     )  # fmt: skip
     return safe(text)
-
-
-def _topologies(run: RunResult) -> list[tuple[str, Markup]]:
-    """Each topology that was recorded on, with what ran on it, and its picture."""
-    found: dict[str, tuple[Topology, dict[str, None]]] = {}
-    for result in run.results:
-        if result.evidence is not None:
-            topology = result.evidence.topology
-            found.setdefault(repr((topology.networks, topology.nodes)), (topology, {}))[1][result.id] = None
-    return [
-        (_ran_on(ids), Markup(topology_svg.render(topology, alone=False, key=f"topology-{at}")))
-        for at, (topology, ids) in enumerate(found.values())
-    ]
-
-
-def _ran_on(ids: Collection[str]) -> str:
-    """Some scenarios by name, more by number."""
-    return f"{len(ids)} scenarios" if len(ids) > FEW else ", ".join(ids)
 
 
 def _style() -> str:

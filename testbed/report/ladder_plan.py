@@ -7,7 +7,7 @@ many nodes can still be read in one window.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -37,7 +37,7 @@ _EDGE: Final = 24
 _LEGS: Final = 96
 """Between the two lines of one node."""
 _NARROWEST: Final = 110
-_WIDEST: Final = 340
+_WIDEST: Final = 310
 """Between two nodes."""
 _ROOM: Final = 12
 """Beside the words on an arrow, on either side."""
@@ -149,7 +149,10 @@ def _gaps(ladder: Ladder, labels: Mapping[int, Label]) -> list[float]:
     for arrow in ladder.arrows:
         span = (min(arrow.source, arrow.far), max(arrow.source, arrow.far))
         if span[0] < span[1]:
-            needed[span] = max(needed.get(span, 0), min(_WIDEST, _wide(labels[id(arrow)]) + 2 * _ROOM))
+            label = labels[id(arrow)]
+            if arrow.lost:  # why it was lost may reach over the lines beside: it says more than fits between
+                label = replace(label, beneath=label.beneath[1:])
+            needed[span] = max(needed.get(span, 0), min(_WIDEST, _wide(label) + 2 * _ROOM))
     for (begin, end), width in sorted(needed.items(), key=lambda item: item[0][1] - item[0][0]):
         between = [at for at in range(begin, end) if pairs[at][0].node != pairs[at][1].node]
         missing = width - sum(gaps[begin:end])

@@ -32,6 +32,7 @@ SHAPES: Final = """
 .pic .wire{stroke:var(--faint);fill:none}.pic .life{stroke:var(--rule);stroke-width:1.5}
 .pic .through{stroke:var(--faint);stroke-dasharray:2 3;fill:none}
 .pic .step rect{fill:var(--panel)}.pic .step text{font-weight:700;stroke:none}
+.pic .step .faint{font-weight:400}
 .pic .a line,.pic .a path,.pic .a circle{stroke:var(--c);fill:var(--c)}.pic .a text.head{fill:var(--c)}
 .pic .a.cited line{stroke-width:2.5}.pic .pin{fill:var(--accent)!important;stroke:none!important}
 .pic .a.lost{--c:var(--failed)!important}.pic .x{stroke:var(--failed)!important;stroke-width:3}

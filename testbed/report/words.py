@@ -118,12 +118,19 @@ def _tcp(frame: Frame, numbers: Numbers | None) -> Words:
 
 def _udp(udp: UDP, payload: bytes) -> Words:
     size = max(0, udp.length - 8)
+    if said := told_by_port(udp, payload):
+        return Words("UDP", *said, data=_data(b"", size))
+    return Words("UDP", f"{udp.source_port} to {udp.destination_port}", data=_data(payload, size))
+
+
+def told_by_port(udp: UDP, payload: bytes) -> tuple[str, str] | None:
+    """What a datagram of DNS or DHCP is, and what it says; None for one that is neither."""
     ports = {udp.source_port, udp.destination_port}
     if ports == {dhcp.SERVER_PORT, dhcp.CLIENT_PORT} and (message := dhcp.message_of(payload)):
-        return Words("UDP", f"DHCP {message.name}", _dhcp(message), data=_data(b"", size))
+        return f"DHCP {message.name}", _dhcp(message)
     if dns.PORT in ports and (said := dns.message_of(payload)):
-        return Words("UDP", *_dns(said), data=_data(b"", size))
-    return Words("UDP", f"{udp.source_port} to {udp.destination_port}", data=_data(payload, size))
+        return _dns(said)
+    return None
 
 
 def _dhcp(message: dhcp.Message) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
+    from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request
 
 ARGUMENTS = [
     "--no-sandbox",  # as root there is none
@@ -120,3 +120,14 @@ def violations(page: Page, **rules: Unpack[Rules]) -> list[str]:
         for one in found
         for node in one["nodes"][:3]
     ]
+
+
+def in_sight(row: Locator) -> bool:
+    """Whether a row is seen in the box that it scrolls in."""
+    seen: bool = row.evaluate(
+        """row => {
+          const own = row.getBoundingClientRect(), box = row.closest(".picture").getBoundingClientRect();
+          return own.top >= box.top && own.top < box.bottom;
+        }"""
+    )
+    return seen

@@ -15,7 +15,7 @@ import pytest
 from testbed.report import html
 from testbed.results import RunResult
 from tests.frames_builder import ACK, PSH
-from tests.report.browser import chromium, page_of, violations
+from tests.report.browser import chromium, in_sight, page_of, violations
 from tests.report.conftest import Handshake
 from tests.report.story import Story
 
@@ -77,6 +77,45 @@ def test_frame_opens(browser: Browser, report: Path, artefacts: Path) -> None:
         page.screenshot(path=artefacts / "bytes.png")
         page.keyboard.press("Escape")
         assert panel.is_hidden()
+
+
+def test_open_frame_stays_in_sight(browser: Browser, report: Path) -> None:
+    """The panel with the bytes does not lie on the arrow that it is about."""
+    with page_of(browser, report, height=700) as page:
+        visit(page, "tcp.handshake")
+        row = page.locator(f"{HANDSHAKE} .r.a").nth(8)
+        row.click()
+        page.locator("#bytes").wait_for(state="visible")
+        covered = "row => row.getBoundingClientRect().bottom > document.querySelector('#bytes').offsetTop"
+        assert not row.evaluate(covered)
+
+
+def test_check_leads_to_what_it_stands_on(browser: Browser, report: Path) -> None:
+    """A click on a check, or Enter, brings the first row that it stands on into sight."""
+    with page_of(browser, report, height=500) as page:
+        visit(page, "tcp.handshake")
+        row = page.locator(f"{HANDSHAKE} .r[data-c='f11 f12']")
+        box = page.locator(f"{HANDSHAKE} .picture")
+        for act in ("click", "Enter"):
+            box.evaluate("box => { box.scrollTop = box.scrollHeight }")
+            assert not in_sight(row)
+            check = page.locator(f"{HANDSHAKE} .check").nth(1)
+            if act == "click":
+                check.locator(".title").click()
+            else:
+                check.press(act)
+            assert in_sight(row)
+
+
+def test_links_into_a_page(browser: Browser, report: Path) -> None:
+    """Who follows a link to the ladder, or to a check, goes on by Tab from there."""
+    with page_of(browser, report) as page:
+        visit(page, "tcp.handshake")
+        page.locator(f"{HANDSHAKE} nav").get_by_text("What was recorded").click()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('.ladder') !== null")
+        page.evaluate("location.hash = 'tcp.handshake.numbers'")
+        assert page.locator(f"{HANDSHAKE} .r.lit").count() > 0
 
 
 def test_copies_of_a_frame(browser: Browser, report: Path) -> None:

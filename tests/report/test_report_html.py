@@ -8,20 +8,22 @@ import re
 import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
+from ipaddress import IPv4Network
 
 import pytest
 
-from testbed.checks import Check, Verdict
+from testbed.checks import Check, Status, Verdict
 from testbed.packets import decode
 from testbed.report import html
 from testbed.report.anatomy import anatomy
+from testbed.report.labs import labs_of
 from testbed.report.prose import prose
-from testbed.results import RunResult
+from testbed.results import Result, RunResult
 from testbed.scenario import Mutant
 from tests import frames_builder as build
 from tests.frames_builder import ACK, PSH
 from tests.report.conftest import Handshake, checked, frames
-from tests.report.story import Story
+from tests.report.story import Story, default_topology
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
 
@@ -201,6 +203,30 @@ def test_whose_number_a_frame_bears(mac: str, said: str) -> None:
     assert (fields["destination"], fields["source"]) == (mac + said, mac + said)
 
 
+def test_parts_that_were_skipped(run: RunResult) -> None:
+    """The front says what could not be seen, and why, part by part."""
+    reason = "its kernel lacks sch_netem"
+    part = checked("slow", "a long line takes longer", Status.SKIPPED, reason)
+    verdict = Verdict("tcp.green", (*run.results[1].verdict.checks, part))
+    text = html.render(replace(run, results=(replace(run.results[1], verdict=verdict),)))
+    front = text[: text.index('class="scenario"')]
+    assert "What could not be seen here, and why" in front
+    assert reason in front
+
+
+def test_labs() -> None:
+    """Labs of one shape are one picture, whatever their addresses are; one of another shape is another."""
+    topology = default_topology()
+    networks = [replace(one, subnet=IPv4Network("10.9.0.0/24")) for one in topology.networks]
+    moved = replace(topology, networks=tuple(networks))
+    smaller = replace(topology, nodes=topology.nodes[:-1])
+    ran = []
+    for at, shape in enumerate((smaller, topology, moved)):
+        other = type("Other", (Handshake,), {"id": f"x.{at}"})
+        ran.append(Result(other, Verdict(f"x.{at}", ()), Story(shape).evidence()))
+    assert [(lab.told, lab.twins) for lab in labs_of(ran)] == [("x.1, x.2", 2), ("x.0", 1)]
+
+
 def test_prose() -> None:
     """A docstring becomes paragraphs, lists and code; its markup does not."""
     assert prose("One\ntwo.\n\n- first\n- second `x<y`\n\n    code <b>\n") == (
@@ -226,6 +252,7 @@ def test_mutants(run: RunResult) -> None:
     broken = [replace(run.results[0], scenario=Broken, mutant=name) for name in ("nobody listens", "silence")]
     text = html.render(replace(run, results=(sound, *broken)))
     Whole(text)
+    text = re.sub(r"</?(a|span)\b[^>]*>", "", text)
     assert "testbed 20261123-061601-4f2a: passed" in text
     assert "Broken on purpose: nobody listens" in text
     assert "✓ turned red just what it is to: numbers" in text

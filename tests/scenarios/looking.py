@@ -128,17 +128,6 @@ def unreadable(article: Locator) -> list[str]:
     )
 
 
-def is_in_sight(row: Locator) -> bool:
-    """Whether a row is seen in the box that it scrolls in."""
-    seen: bool = row.evaluate(
-        """row => {
-          const own = row.getBoundingClientRect(), box = row.closest(".picture").getBoundingClientRect();
-          return own.top >= box.top && own.top < box.bottom;
-        }"""
-    )
-    return seen
-
-
 def bytes_shown(panel: Locator) -> bytes:
     """The bytes that the panel shows in its first line."""
     line = panel.locator(".hex").inner_text().splitlines()[0]

@@ -13,7 +13,7 @@ import pytest
 
 from testbed.checks import Status
 from testbed.scenario import Edit, Scenario
-from tests.report.browser import Rules, chromium, page_of, quiet, violations
+from tests.report.browser import Rules, chromium, in_sight, page_of, quiet, violations
 from tests.scenarios import looking
 from tests.scenarios.catalogue import PATIENCE, Ran, run
 from tests.scenarios.falsifying import SCENARIOS, assert_killed, mutants, told
@@ -145,7 +145,7 @@ def test_checks_and_frames_light_each_other(scenario: type[Scenario], article: L
     assert article.locator(".r.lit").count() > 0
     chip.click()
     key = chip.get_attribute("data-open") or ""
-    assert looking.is_in_sight(article.locator(f".r[data-c~='{key}']").first)
+    assert in_sight(article.locator(f".r[data-c~='{key}']").first)
     if key.startswith("f"):
         front.locator("#bytes").wait_for(state="visible")
         assert front.locator("#bytes h2").inner_text() == f"Frame {key[1:]}"

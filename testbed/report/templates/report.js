@@ -41,8 +41,15 @@ async function open(picture, numbers, from, first = numbers[0]) {
   if (!copies.length) return;
   opener = from;
   for (const row of $$(".r.open")) row.classList.remove("open");
-  for (const row of rowsOf(picture, [`f${copies[0].n}`])) row.classList.add("open");
+  const rows = rowsOf(picture, [`f${copies[0].n}`]);
+  for (const row of rows) row.classList.add("open");
   show(copies, Math.max(0, copies.findIndex((copy) => copy.n === first)));
+  if (rows.length) uncover(rows[0]);
+}
+
+function uncover(row) { // the panel must not lie on the very row that it is about
+  const below = row.getBoundingClientRect().bottom + 8 - panel.getBoundingClientRect().top;
+  if (below > 0) scrollBy(0, below);
 }
 
 function show(copies, chosen) {
@@ -136,12 +143,18 @@ function connect(article) {
     }
     check.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-open]");
-      if (!button) return;
+      if (!button) {
+        lead(picture, check);
+        return;
+      }
       const key = button.dataset.open;
       const row = rowsOf(picture, [key]).find((found) => !found.classList.contains("off"));
       if (row) reveal(picture, row);
       const number = Number(key.slice(1));
       if (key[0] === "f") open(picture, row && row.matches(".a") ? numbersOf(row) : [number], button, number);
+    });
+    check.addEventListener("keydown", (event) => {
+      if (event.target === check && event.key === "Enter") lead(picture, check);
     });
   }
   for (const row of $$(".r[data-c]", picture)) {
@@ -157,6 +170,11 @@ function connect(article) {
   picture.addEventListener("keydown", (event) => travel(picture, event));
   $(".filters", article).addEventListener("change", () => filter(article));
   $(".filters", article).addEventListener("submit", (event) => event.preventDefault());
+}
+
+function lead(picture, check) { // to the first row that a check stands on
+  const row = rowsOf(picture, keysOf(check)).find((found) => !found.classList.contains("off"));
+  if (row) reveal(picture, row);
 }
 
 function reveal(picture, row) {
@@ -253,8 +271,14 @@ function arrive() {
   const page = target && target.closest("article, #front");
   const front = $("#front h1").textContent.trim();
   document.title = page && page.id !== "front" ? `${page.id} – ${front}` : front;
-  if (page) page.focus({ preventScroll: true });
-  if (target && target === page) scrollTo(0, 0);
+  if (!page) return;
+  if (target === page) {
+    page.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  } else { // a part of a page: whoever tabs on goes on from there
+    if (!target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
+    target.focus();
+  }
 }
 
 document.addEventListener("keydown", (event) => {
