@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from xml.sax.saxutils import escape
 
+_HARMLESS = re.compile("[ !#-%'-;=?-~]*")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -30,15 +32,23 @@ def element(name: str, *children: str, **attributes: object) -> Markup:
     the attribute out; numbers are rounded to a tenth.
     """
     told = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
-        for key, value in attributes.items()
-        if value is not None
+        [f' {_attribute(key)}="{_value(value)}"' for key, value in attributes.items() if value is not None]
     )
-    inner = "".join(child if isinstance(child, Markup) else escape(safe(child)) for child in children)
+    inner = "".join([child if isinstance(child, Markup) else _escaped(child) for child in children])
     return Markup(f"<{name}{told}>{inner}</{name}>" if inner else f"<{name}{told}/>")
+
+
+@cache
+def _attribute(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def _value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".removesuffix(".0")
-    return escape(safe(str(value)), {'"': "&quot;"})
+    return _escaped(str(value)).replace('"', "&quot;")
+
+
+def _escaped(text: str) -> str:
+    """A text in which nothing is an element; most hold nothing that could be one."""
+    return text if _HARMLESS.fullmatch(text) else escape(safe(text))

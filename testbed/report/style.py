@@ -52,7 +52,7 @@ class Style:
 
 def columns(text: str) -> int:
     """How many columns a text takes: wide letters (Unicode UAX #11) take two, combining ones none."""
-    return sum(_width(letter) for letter in text)
+    return len(text) if text.isascii() else sum(_width(letter) for letter in text)
 
 
 def _width(letter: str) -> int:
