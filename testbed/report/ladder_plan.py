@@ -167,7 +167,7 @@ def _beside(note: Note, x: Sequence[float], lanes: Sequence[int]) -> Place:
     leftwards = note.line == 0 if state else note.line == len(x) - 1 > 0
     if leftwards and at - LANE - SMALL * columns(note.text) >= _LEFT:
         return Place(at - LANE, "end")
-    return Place(at + LANE * lanes[note.line] if state else at + LANE, None)
+    return Place(at + LANE * lanes[note.line], None)
 
 
 def _right(row: Row, x: Sequence[float], labels: Mapping[int, Label], notes: Mapping[int, Place]) -> float:
