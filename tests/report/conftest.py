@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from testbed.checks import Check, CheckVerdict, Finding, Status, Verdict
 from testbed.evidence import Citation, FaultRecord
 from testbed.results import Result, RunResult
-from testbed.scenario import Claim, Holds, Layer, Scenario
+from testbed.scenario import Claim, Holds, Layer, Mutant, Scenario
 from tests.frames_builder import ACK, SYN
 from tests.report.story import Story
 
@@ -130,3 +131,21 @@ def run(result: Result, story: Story) -> RunResult:
         seconds=2.0,
         versions={"kernel": "6.18", "engine": "28.5.2"},
     )
+
+
+@pytest.fixture
+def mutated(run: RunResult) -> RunResult:
+    """A scenario on the network as it should be, and on two that are broken: one turns red what it is to."""
+
+    class Broken(Handshake):
+        """Three segments open a connection."""
+
+        mutants = (Mutant("nobody listens", kills=("numbers",)), Mutant("silence", kills=("segments",)))
+
+        @classmethod
+        def checks(cls) -> tuple[Check, ...]:
+            return tuple(item.check for item in run.results[0].verdict.checks)
+
+    sound = replace(run.results[1], scenario=Broken)
+    broken = [replace(run.results[0], scenario=Broken, mutant=name) for name in ("nobody listens", "silence")]
+    return replace(run, results=(sound, *broken))

@@ -208,6 +208,22 @@ def test_accessible(browser: Browser, report: Path, artefacts: Path, *, dark: bo
         page.screenshot(path=artefacts / f"{'dark' if dark else 'light'}-{width}.png", full_page=True)
 
 
+def test_mutant(browser: Browser, mutated: RunResult, tmp_path: Path, artefacts: Path) -> None:
+    """The front leads to each broken network; its page says what was broken, and leads to what fell."""
+    path = tmp_path / "mutated.html"
+    path.write_text(html.render(mutated), encoding="utf-8")
+    with page_of(browser, path) as page:
+        assert violations(page) == []
+        page.get_by_role("link", name="tcp.handshake: nobody listens").click()
+        article = page.locator("article:visible")
+        assert "Broken on purpose: nobody listens" in article.inner_text()
+        assert violations(page) == []
+        page.screenshot(path=artefacts / "mutant.png")
+        article.locator(".mutant a", has_text="numbers").click()
+        assert article.locator(".check:focus.failed").count() == 1
+        assert article.locator(".r.lit").count() > 0
+
+
 def test_print(browser: Browser, report: Path, artefacts: Path) -> None:
     """On paper all of the ladder is seen, and no button."""
     with page_of(browser, report) as page:

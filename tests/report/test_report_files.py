@@ -10,8 +10,10 @@ from ipaddress import IPv4Interface, IPv4Network
 from typing import Final
 from xml.etree import ElementTree
 
+import pytest
+
 from testbed.checks import Verdict
-from testbed.report import as_json, junit, ladder_mermaid, ladder_svg, topology, topology_svg
+from testbed.report import as_json, junit, ladder_mermaid, ladder_svg, svg, topology, topology_svg
 from testbed.report.build import ladder_of
 from testbed.report.style import Style
 from testbed.results import Result, RunResult
@@ -138,6 +140,24 @@ def test_svg_tells_what_belongs_together(story: Story, verdict: Verdict) -> None
     assert (arrow.get("aria-label") or "").endswith("cited by segments, numbers")
     assert "cited" in (arrow.get("class") or "")
     assert [g.get("tabindex") for g in root.iter(f"{SVG}g") if g.get("role") == "button"].count("0") == 1
+
+
+@pytest.mark.parametrize("colours", [svg.LIGHT, svg.DARK], ids=["light", "dark"])
+def test_contrast(colours: dict[str, str]) -> None:
+    """Every colour that words are written in can be read: 4.5 to 1 at least (WCAG 2.2, 1.4.3).
+
+    axe-core looks at no text in pictures.
+    """
+
+    def luminance(colour: str) -> float:
+        parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for ground in ("paper", "panel"):
+        for name in colours.keys() - {"paper", "panel", "rule"}:
+            bright, dark = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
+            assert (bright + 0.05) / (dark + 0.05) >= 4.5, f"{name} on {ground}"
 
 
 def test_topology(golden: Golden) -> None:

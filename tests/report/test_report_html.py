@@ -12,14 +12,13 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from testbed.checks import Check, Status, Verdict
+from testbed.checks import Status, Verdict
 from testbed.packets import decode
 from testbed.report import html
 from testbed.report.anatomy import anatomy
 from testbed.report.labs import labs_of
 from testbed.report.prose import prose
 from testbed.results import Result, RunResult
-from testbed.scenario import Mutant
 from tests import frames_builder as build
 from tests.frames_builder import ACK, PSH
 from tests.report.conftest import Handshake, checked, frames
@@ -236,21 +235,9 @@ def test_prose() -> None:
     )
 
 
-def test_mutants(run: RunResult) -> None:
+def test_mutants(mutated: RunResult) -> None:
     """A broken network has a page of its own: what was broken, and whether just that fell which should."""
-
-    class Broken(Handshake):
-        """Three segments open a connection."""
-
-        mutants = (Mutant("nobody listens", kills=("numbers",)), Mutant("silence", kills=("segments",)))
-
-        @classmethod
-        def checks(cls) -> tuple[Check, ...]:
-            return tuple(item.check for item in run.results[0].verdict.checks)
-
-    sound = replace(run.results[1], scenario=Broken)
-    broken = [replace(run.results[0], scenario=Broken, mutant=name) for name in ("nobody listens", "silence")]
-    text = html.render(replace(run, results=(sound, *broken)))
+    text = html.render(mutated)
     Whole(text)
     text = re.sub(r"</?(a|span)\b[^>]*>", "", text)
     assert "testbed 20261123-061601-4f2a: passed" in text
