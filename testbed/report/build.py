@@ -48,7 +48,7 @@ def ladder_of(evidence: Evidence, verdict: Verdict | None = None, title: str = "
 def _kept(evidence: Evidence, found: Sequence[Hop], cited: Citers) -> tuple[list[Hop], tuple[str, ...]]:
     """Leave out the kinds of housekeeping of which no frame is cited; say how many of each."""
     networks = {place_of(vantage) for vantage in evidence.vantages}
-    kinds = [housekeeping(hop.frame) or _inside(hop, networks) for hop in found]
+    kinds = [_inside(hop, networks) or housekeeping(hop.frame) for hop in found]
     wanted = {
         kind
         for kind, hop in zip(kinds, found, strict=True)
@@ -71,6 +71,7 @@ class _Drawn:
         self._evidence = evidence
         self._hops = found
         self._cited = cited
+        self._known = {vantage.name for vantage in evidence.vantages}
         self._mac_at = {(vantage.network, vantage.mac): vantage.name for vantage in evidence.vantages}
         self.lines = self._lines()
         self._at = {line.vantage: place for place, line in enumerate(self.lines)}
@@ -101,9 +102,12 @@ class _Drawn:
         return next((vantage.name for vantage in self._evidence.vantages if vantage.node in actors), "")
 
     def _source(self, hop: Hop) -> str:
-        """The vantage point that sent it, by its own copy or by the MAC address; empty for a stranger's."""
+        """The vantage point that sent it, by its own copy or by the MAC address; empty for a stranger's.
+
+        An interface that came up during the recording is a stranger: it has no line.
+        """
         if hop.sent is not None:
-            return hop.sent.vantage
+            return hop.sent.vantage if hop.sent.vantage in self._known else ""
         if hop.place.endswith(f":{LOOPBACK}"):
             return hop.place
         ethernet = hop.frame.packet.ethernet

@@ -158,10 +158,10 @@ def _write_verdicts(result: RunResult, folder: RunFolder, junit: Path | None) ->
     from testbed.report import junit as as_junit
 
     folder.write(VERDICTS, as_json.render(result))
-    folder.write(REPORT, html.render(result, capture=CAPTURE))
     if junit is not None:
         text = as_junit.render(result)
         folder.write(JUNIT, text)
         with storage(junit):
             junit.parent.mkdir(parents=True, exist_ok=True)
             junit.write_text(text, encoding="utf-8")
+    folder.write(REPORT, html.render(result, capture=CAPTURE))  # last: it can be made again

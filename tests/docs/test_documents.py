@@ -57,6 +57,14 @@ def test_the_readmes_test_passes(folder: Path) -> None:
     run(Command("pytest -q -p no:cacheprovider test_example.py", shown=["1 passed in …"]), folder)
 
 
+@pytest.mark.docker
+@pytest.mark.timeout(300)
+def test_the_example_with_a_lab_of_its_own_holds(folder: Path) -> None:
+    """It passes, and its mutant turns its check red."""
+    run(Command("testbed run docs/examples/shop.py", shown=["✓ shop.is-open  …", "…1 passed…"]), folder)
+    run(Command("testbed mutate docs/examples/shop.py", shown=["1 of 1 mutants …"]), folder)
+
+
 @pytest.mark.parametrize(
     ("shown", "printed", "missing"),
     [

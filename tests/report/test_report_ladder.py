@@ -45,6 +45,17 @@ def test_copies() -> None:
     assert (arrow.number, arrow.time_ns, arrow.end_ns) == (1, 1_010_000, 1_040_000)
 
 
+@pytest.mark.parametrize("cited", [False, True])
+def test_an_interface_that_came_up_meanwhile(cited: bool) -> None:
+    """It has no line of its own: what it sent is drawn only where a check cites it, from outside."""
+    story = Story()
+    story.segment(SYN, seq=1)
+    frame = story.frame("client:vx0", "out", story.frames[0].data)
+    drawn = ladder(story, citing(frame.citation) if cited else None)
+    assert "vx0" not in " ".join(line.vantage for line in drawn.lines)
+    assert len(drawn.arrows) == (3 if cited else 2)
+
+
 def test_order_of_lines() -> None:
     """The router has a line on each side and the nodes stand in the order of the way."""
     story = Story()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Segments
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import nobody_listens
 
@@ -60,6 +60,7 @@ class AppBrowserServer(Scenario):
         "Nothing but the browser, which is a large program that has to be kept up to date; and each message "
         "carries what a program of its own need not say.",
     )
+    places = ACROSS
     topology = "web.yaml"
 
     echoed = TEXT

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Frame, Segments, tcp_of
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class AppConcurrent(Scenario):
     layer = Layer.APPLICATION
     rfc = ("RFC 9293 §3.9.1",)
     claim = Claim("A server with a thread for each client serves many at once.")
+    places = ACROSS
 
     manner: tuple[str, ...] = ("--concurrent",)
     patience = PATIENCE

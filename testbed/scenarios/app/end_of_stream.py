@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Segments
 from testbed.programs import program
-from testbed.scenario import Claim, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Holds, Layer, Mutant, Scenario
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -40,6 +40,7 @@ class AppEndOfStream(Scenario):
         Holds.WRONG,
         "It is the end of the stream, on every system: the peer has closed, and nothing more will come.",
     )
+    places = ACROSS
 
     server_program = "echo_server"
     arguments: tuple[str, ...] = ("--port", str(PORT))

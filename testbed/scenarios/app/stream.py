@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_none, expect_that
 from testbed.evidence import Action, Connection, Evidence, Segments, receiver, sender
 from testbed.programs import program
-from testbed.scenario import Claim, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Holds, Layer, Mutant, Scenario
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -79,6 +79,7 @@ class AppStream(Scenario):
         "The bytes and their order arrive; how often send() was called, and where it ended, does not. "
         "A program that needs messages must mark their ends itself.",
     )
+    places = ACROSS
 
     lesson = LESSON
     cure = FRAMED

@@ -15,7 +15,7 @@ from testbed.errors import Unsupported
 from testbed.evidence import Action, Connection, Evidence, Segments, receiver, sender
 from testbed.faults import Match
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -55,6 +55,7 @@ class AppUnreliableNetwork(Scenario):
         Holds.QUALIFIED,
         "What arrives is right, and it arrives later. When nothing comes through any more, both give up.",
     )
+    places = ACROSS
     topology = "web.yaml"
     wants = ("kernel: sch_tbf",)
     gains: ClassVar = {"kernel: sch_netem": LONG}

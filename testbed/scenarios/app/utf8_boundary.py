@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Segments
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class AppUtf8Boundary(Scenario):
         "Only if it ends where a character ends. For texts of single bytes it always does; for any other it "
         "does by luck.",
     )
+    places = ACROSS
 
     text = TEXT
     decodes = "whole"  # how the correct peer decodes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_all, expect_some, expect_that
 from testbed.evidence import Crossings, Evidence, Frame, Segments, ip_of, macs_of, ttl_of
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import answers_for_others, bridges, routes_by, translates
 
@@ -35,6 +35,7 @@ class ArpViaGateway(Scenario):
     layer = Layer.NETWORK
     rfc = ("RFC 826", "RFC 1122 §3.3.1", "RFC 1812 §5.2.1, §5.3.1")
     claim = Claim("To reach a host on another network, a host asks for the MAC of its gateway.")
+    places = ACROSS
 
     def act(self, lab: Lab) -> None:
         for node in (lab.client, lab.router, lab.server):

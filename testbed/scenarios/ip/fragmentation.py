@@ -10,7 +10,7 @@ from testbed.errors import DeadlinePassed
 from testbed.evidence import Evidence, Frame, IcmpFrames, IpFrames, icmp_of, ip_of
 from testbed.faults import Match
 from testbed.packets import IPv4
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import follows_no_connections
 
@@ -51,6 +51,7 @@ class IpFragmentation(Scenario):
     layer = Layer.NETWORK
     rfc = ("RFC 791 §2.3, §3.2", "RFC 792", "RFC 8900")
     claim = Claim("A router cuts a packet that is too big for the next link; the receiver joins the pieces.")
+    places = ACROSS
 
     discovers = IP_PMTUDISC_DONT
     follows_connections = False

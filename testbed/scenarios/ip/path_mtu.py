@@ -9,7 +9,7 @@ from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Frame, IcmpFrames, Segments, icmp_of, ip_of
 from testbed.faults import Match
 from testbed.packets import IPv4
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.acts import transfer
 from testbed.scenarios.breakages import loses_every
@@ -42,6 +42,7 @@ class IpPathMtu(Scenario):
     layer = Layer.NETWORK
     rfc = ("RFC 1191", "RFC 792", "RFC 2923 §2.1")
     claim = Claim("A router that cannot pass a packet on whole reports what would fit, and the sender obeys.")
+    places = ACROSS
 
     def act(self, lab: Lab) -> None:
         lab.router.set_mtu("lan-b", NARROW)

@@ -9,7 +9,7 @@ from testbed.checks import Finding, check, expect, expect_none, expect_some
 from testbed.evidence import Evidence, IcmpFrames, IpFrames, icmp_of, ip_of, ttl_of
 from testbed.faults import Match
 from testbed.packets import IPv4, IPv6
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import keeps_ttl, loses_every
 
@@ -39,6 +39,7 @@ class IpTtl(Scenario):
     layer = Layer.NETWORK
     rfc = ("RFC 791 §3.2", "RFC 792", "RFC 1812 §5.3.1")
     claim = Claim("Every router takes one off the TTL; at zero it throws the packet away and reports it.")
+    places = ACROSS
 
     def act(self, lab: Lab) -> None:
         with lab.server.udp(PORT) as there:

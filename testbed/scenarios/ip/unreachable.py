@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_none, expect_that
 from testbed.evidence import ArpFrames, Evidence, Frame, IcmpFrames, icmp_of, ip_of
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import loses_every
 
@@ -41,6 +41,7 @@ class IpUnreachable(Scenario):
     layer = Layer.NETWORK
     rfc = ("RFC 792", "RFC 1812 §3.3.2, §5.2.7.1", "RFC 1122 §3.2.2.1", "RFC 5737", "Linux: arp(7)")
     claim = Claim("A router that knows no way, or finds no host, tells the sender which of the two it is.")
+    places = ACROSS
 
     def act(self, lab: Lab) -> None:
         for step, address in ((NO_WAY, NOWHERE), (NOBODY, absent(lab))):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_some
 from testbed.evidence import Action, Evidence, Frames
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class LinkCarrier(Scenario):
     layer = Layer.LINK
     rfc = ("IEEE 802.3", "Linux: Documentation/networking/operstates.rst")
     claim = Claim("Bits need a wire.")
+    places = ACROSS
 
     pulls = True
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_some
 from testbed.evidence import Evidence
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class LinkLanOnly(Scenario):
         "Linux: Documentation/networking/ip-sysctl.rst, ip_forward",
     )
     claim = Claim("Ethernet works within a LAN; to reach another one, somebody must forward.")
+    places = ACROSS
 
     forwards = 0  # what the router's ip_forward is set to
 

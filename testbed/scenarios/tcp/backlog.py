@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_that
 from testbed.evidence import Evidence, Segments, States, connection_of, receiver, sender
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class TcpBacklog(Scenario):
         "Those that wait are not half-open but ESTABLISHED, and they are six. Half-open connections have "
         "a queue of their own (tcp.syn-flood).",
     )
+    places = ACROSS
 
     backlog = BACKLOG
     accepts = ACCEPTS

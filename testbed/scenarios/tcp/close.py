@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_held_until
 from testbed.evidence import Evidence, Segments, States, spoken, tcp_of
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class TcpClose(Scenario):
         "Four when the other side has something left to do. When it closes at once, its ACK and its FIN "
         "travel together, and three are enough (tcp.close-in-three).",
     )
+    places = ACROSS
 
     server_closes = True
     client_resets = False

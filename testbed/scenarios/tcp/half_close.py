@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_none, expect_that
 from testbed.evidence import Evidence, Segments
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.acts import transfer
 
@@ -37,6 +37,7 @@ class TcpHalfClose(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.6", "RFC 1122 §4.2.2.13")
     claim = Claim("Closing takes four segments because the other side may still have something to say.")
+    places = ACROSS
 
     listens_on = True  # the client closes only the direction in which it speaks
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_held_until, expect_that
 from testbed.evidence import Evidence, Frame, Segments, States, spoken, tcp_of
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import loses_every, nobody_listens
 
@@ -53,6 +53,7 @@ class TcpHandshake(Scenario):
         "The segments and numbers are so. But the client holds a socket from its first SYN on, and "
         "the server a small request socket from the SYN on; the full one only when the last ACK has come.",
     )
+    places = ACROSS
 
     losses = 1  # how many of the segments in question are lost
 

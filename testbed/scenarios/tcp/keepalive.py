@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.errors import DeadlinePassed
 from testbed.evidence import Evidence, Segments, tcp_of
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class TcpKeepalive(Scenario):
         Holds.QUALIFIED,
         "By who sends, or has asked for keepalive; who only listens never notices.",
     )
+    places = ACROSS
 
     keepalive = 1
     pulls = True

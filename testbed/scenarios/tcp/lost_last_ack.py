@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_held_until, expect_none
 from testbed.evidence import Evidence, Segments, tcp_of
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class TcpLostLastAck(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.6.1", "RFC 9293 §3.10.7.4", "RFC 1337")
     claim = Claim("The closer waits in TIME-WAIT so that a lost last ACK can be sent again.")
+    places = ACROSS
 
     forgets = False  # the closer's TIME-WAIT is killed before the FIN comes again
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Action, Evidence, NothingSeen, tcp_of
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class TcpPortRange(Scenario):
         "Port 0 cannot be had: it asks for any. And on Linux 1024 is a default that can be set: "
         "here it had to be set back, for the container engine makes it 0.",
     )
+    places = ACROSS
 
     first_free = FIRST_FREE
 

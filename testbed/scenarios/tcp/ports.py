@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_all
 from testbed.evidence import Action, Connection, Evidence, connection_of
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import swaps_ports
 
@@ -40,6 +40,7 @@ class TcpPorts(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.3.1", "RFC 9293 §3.4", "RFC 6056 §2.2")
     claim = Claim("The IP address tells which host is meant, the port which of its programs.")
+    places = ACROSS
 
     third_to = POST  # whom the client talks to from its second port
     shares_port = True  # the second conversation and the twin are from the first one's port

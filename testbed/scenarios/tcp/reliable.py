@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Evidence, Segments, tcp_of
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.acts import transfer
 
@@ -37,6 +37,7 @@ class TcpReliable(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.8", "RFC 5681 §3.2", "RFC 2018")
     claim = Claim("TCP is reliable: what is lost is sent again, and what arrives is what was sent.")
+    places = ACROSS
 
     losses: int | None = 1  # how many copies of the segment are lost; None for every copy
 

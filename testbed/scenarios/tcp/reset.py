@@ -9,7 +9,7 @@ from testbed.checks import Finding, check, expect, expect_none, expect_that
 from testbed.evidence import Evidence, Segments, tcp_of
 from testbed.faults import Match
 from testbed.programs import program
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import loses_every
 
@@ -40,6 +40,7 @@ class TcpReset(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.5.2", "RFC 9293 §3.10.7.1", "RFC 2525 §2.17")
     claim = Claim("A connection to a closed port is refused at once; one whose program dies is reset.")
+    places = ACROSS
 
     deaf_server_reads = ""  # anything: it does
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_all, expect_that
 from testbed.evidence import Evidence, Frame, Segments, ip_of, tcp_of
 from testbed.packets import IPv4
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import offloads
 
@@ -36,6 +36,7 @@ class TcpSegmentation(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.7.1", "RFC 6691")
     claim = Claim("TCP cuts a stream into segments that fit the links; the receiver reads a stream again.")
+    places = ACROSS
 
     def act(self, lab: Lab) -> None:
         with lab.server.listen(PORT) as listener, lab.client.connect(lab.server, PORT) as ours:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from testbed.checks import Finding, check, expect, expect_that
 from testbed.evidence import Action, Evidence, States, connection_of
-from testbed.scenario import Claim, Edit, Holds, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class TcpTimeWait(Scenario):
         "It waits, but not by the standard's MSL: on Linux 60 seconds, compiled in. "
         "tcp_fin_timeout is about another state.",
     )
+    places = ACROSS
     long: ClassVar[float] = LASTS
 
     resets = False  # the server resets instead of closing

@@ -10,7 +10,7 @@ from testbed.checks import Finding, check, expect, expect_that
 from testbed.errors import DeadlinePassed
 from testbed.evidence import Action, Evidence, Frame, NothingSeen, Segments, flags_of, tcp_of
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.breakages import loses_every
 from testbed.scenarios.crafted import overheard, syn_again
@@ -50,6 +50,7 @@ class TcpWhyThree(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.5", "RFC 9293 §3.5.2", "RFC 1337 §2", "RFC 6191 §2")
     claim = Claim("Opening a connection takes three segments, so that a SYN that comes late opens none.")
+    places = ACROSS
 
     ignores_resets = 0  # in TIME-WAIT
 

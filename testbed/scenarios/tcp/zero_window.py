@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_some, expect_that
 from testbed.evidence import Evidence, Frame, Segments, tcp_of
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.acts import transfer
 
@@ -39,6 +39,7 @@ class TcpZeroWindow(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 9293 §3.8.6", "RFC 9293 §3.8.6.1", "RFC 1122 §4.2.2.17")
     claim = Claim("A receiver that cannot take more closes its window; the sender waits, and asks.")
+    places = ACROSS
 
     stops_reading = True
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.checks import Finding, check, expect, expect_none
 from testbed.evidence import Evidence, IpFrames
 from testbed.faults import Match
-from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class UdpEcho(Scenario):
     layer = Layer.TRANSPORT
     rfc = ("RFC 768", "RFC 1122 §4.1", "RFC 792")
     claim = Claim("UDP knows no connection and gives no promise.")
+    places = ACROSS
 
     repeats = False  # the application sends again what was not answered
 
