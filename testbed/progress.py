@@ -52,7 +52,7 @@ class Plain(Display):
         self._lock = threading.Lock()
 
     def _line(self, text: str) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(BrokenPipeError):  # nobody reads it: what goes on, goes on
             self._stream.write(f"{clean(text)}\n")
             self._stream.flush()
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import click
+
+from testbed.cli.output import ReaderGone
 
 
 class Entry(NamedTuple):
@@ -58,8 +62,27 @@ Examples:
 """
 
 
+@contextmanager
+def _closed_pipe_ours() -> Iterator[None]:
+    """Keep a closed pipe from click, which would end the process with 1, the code of a failed check."""
+    try:
+        yield
+    except BrokenPipeError as exc:
+        raise ReaderGone from exc
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and summaries, and imports a command's file when called."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments, which may print help. Raises ReaderGone."""
+        with _closed_pipe_ours():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command. Raises ReaderGone."""
+        with _closed_pipe_ours():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the sections."""

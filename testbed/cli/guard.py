@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,11 +14,13 @@ from testbed.errors import Interrupted, TestbedError
 from testbed.text import clean
 
 BUG = 70  # EX_SOFTWARE of sysexits.h: none of the promised exit codes
+READER_GONE = 141  # 128 + SIGPIPE, as a shell counts
 
 
 def guarded(argv: Sequence[str] | None) -> int:
     """Run the command line; return its exit code, and let no exception out."""
     from testbed.cli.group import cli
+    from testbed.cli.output import ReaderGone, discard
     from testbed.interrupts import handled
 
     try:
@@ -28,13 +31,15 @@ def guarded(argv: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return returned if isinstance(returned, int) else 0
     except click.ClickException as exc:
-        exc.show()
+        with suppress(BrokenPipeError):
+            exc.show()
         return exc.exit_code
     except (KeyboardInterrupt, click.Abort, Interrupted):
         _tell("interrupted")
         return Interrupted.exit_code
-    except BrokenPipeError:
-        return _reader_gone()
+    except (BrokenPipeError, ReaderGone):  # `testbed list | head -1`: end quietly, as SIGPIPE would
+        discard()
+        return READER_GONE
     except TestbedError as exc:
         _print_trace_if_asked()
         _tell(f"error: {exc}")
@@ -44,14 +49,8 @@ def guarded(argv: Sequence[str] | None) -> int:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"testbed: {clean(text)}\n")
-
-
-def _reader_gone() -> int:
-    """Whoever read our output has closed it (`testbed list | head -1`): end quietly, as SIGPIPE would."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 1)
-    return 141
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"testbed: {clean(text)}\n")
 
 
 def _bug(exc: Exception) -> int:

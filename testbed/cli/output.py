@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from testbed.report.style import Style
+
+
+class ReaderGone(Exception):
+    """Whoever read standard output has closed it."""
+
+
+def discard() -> None:
+    """Send what is still to be printed on standard output nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+@contextmanager
+def for_who_reads() -> Iterator[None]:
+    """Let the block print; where nobody reads that any more, go on without (`testbed run | head -1`)."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard()
 
 
 def style() -> Style:

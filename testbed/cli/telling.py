@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.cli.output import show, style
+from testbed.cli.output import for_who_reads, show, style
 from testbed.runner.events import Listener
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Teller(Listener):
 
         self._display.ended(result)
         if not self._quiet:
-            with self._display.aside():
+            with for_who_reads(), self._display.aside():
                 show(text.scenario(result, style(), reasons=self._reasons))
 
 

@@ -45,7 +45,7 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
     no lab came up, 4 when a file is not valid, 5 when nothing was selected, 130 when interrupted.
     """
     from testbed.cli.options import chosen_backend, chosen_file, given_file
-    from testbed.cli.output import show
+    from testbed.cli.output import for_who_reads, show
     from testbed.cli.telling import Teller, tell_end
     from testbed.errors import UsageError
     from testbed.progress import display
@@ -74,10 +74,11 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
     quiet = given["fmt"] == "json"
     with display() as shown:
         finished = run(settings, Teller(shown, reasons=given["verbose"], quiet=quiet))
-    if quiet:
-        show(as_json.render(finished.run))
-    else:
-        tell_end(finished)
+    with for_who_reads():
+        if quiet:
+            show(as_json.render(finished.run))
+        else:
+            tell_end(finished)
     if finished.run.interrupted:
         click.echo(f"testbed: interrupted; what was recorded is in {finished.folder}", err=True)
     return finished.run.exit_code
