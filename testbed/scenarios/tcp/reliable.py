@@ -1,14 +1,16 @@
-"""tcp.reliable: what is lost is sent again."""
+"""tcp.reliable: what is lost is sent again, and when nothing helps the sender is told."""
 
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_that
+from testbed.errors import DeadlinePassed
 from testbed.evidence import Evidence, Segments, tcp_of
 from testbed.faults import Match
-from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
+from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
 from testbed.scenarios import edits
 from testbed.scenarios.acts import transfer
 
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 PORT = 9013
 DATA = b"".join(number.to_bytes(4, "big") for number in range(4096))  # 16 KiB: a dozen segments
+WORDS = b"is anybody there?"
 LOST = 3  # which of the data segments is lost
-GIVES_UP = 2.0  # seconds of silence that the sender bears
+ONCE = "one segment is lost once"
+ALWAYS = "every copy is lost"
+GIVES_UP = 0.8  # seconds without an acknowledgment that the sender bears (TCP_USER_TIMEOUT)
+SLACK = 4.0  # seconds by which the kernel's timers may be late, and we in seeing it
 
 
 class TcpReliable(Scenario):
@@ -29,38 +35,54 @@ class TcpReliable(Scenario):
     where they were, and say in an option (SACK) which later bytes it has. The sender concludes that
     the one in between is lost, and sends just that one again. The programs notice nothing.
 
-    TCP does not work wonders. When every copy is lost, the sender repeats it ever more slowly, and in
-    the end gives up with an error. It never delivers anything else than what was sent.
+    TCP does not work wonders. When every copy is lost, the sender repeats it, waiting longer each time,
+    and in the end gives up: its program's next call fails with an error. Left to itself, Linux tries
+    for about a quarter of an hour; a program may ask for less (TCP_USER_TIMEOUT), as ours does. What was
+    not acknowledged may or may not have arrived; but nothing else than what was sent ever does.
     """
 
     id = "tcp.reliable"
     layer = Layer.TRANSPORT
-    rfc = ("RFC 9293 §3.8", "RFC 5681 §3.2", "RFC 2018")
-    claim = Claim("TCP is reliable: what is lost is sent again, and what arrives is what was sent.")
+    rfc = ("RFC 9293 §3.8", "RFC 5681 §3.2", "RFC 2018", "Linux: TCP_USER_TIMEOUT in tcp(7)")
+    claim = Claim(
+        "TCP is reliable: what is lost is sent again, and what arrives is what was sent.",
+        Holds.QUALIFIED,
+        "As long as any copy comes through. When none does, the sender gives up after a time, and says so.",
+    )
     places = ACROSS
 
-    losses: int | None = 1  # how many copies of the segment are lost; None for every copy
+    losses: int | None = 1  # how many copies of the segment are lost, at first; None for every copy
+    breaks = True  # whether then every copy is lost
 
     def act(self, lab: Lab) -> None:
         patience = int(GIVES_UP * 1000)
-        with (
-            lab.server.listen(PORT) as listener,
-            lab.client.connect(lab.server, PORT, TCP_USER_TIMEOUT=patience) as ours,
-        ):
-            theirs = listener.accept()
-            data = Match(destination_port=PORT, payload=True)
-            if self.losses is None:
-                lab.router.drop(data)
-            elif self.losses:
-                lab.router.lose(data, nth=LOST, times=self.losses)
-            with contextlib.suppress(OSError):
-                transfer(ours, theirs, DATA, timeout=3 * GIVES_UP)
+        data = Match(destination_port=PORT, payload=True)
+        with lab.server.listen(PORT) as listener:
+            with lab.step(ONCE), lab.client.connect(lab.server, PORT, TCP_USER_TIMEOUT=patience) as ours:
+                theirs = listener.accept()
+                if self.losses is None:
+                    lab.router.drop(data)
+                elif self.losses:
+                    lab.router.lose(data, nth=LOST, times=self.losses)
+                with contextlib.suppress(OSError):
+                    transfer(ours, theirs, DATA, timeout=GIVES_UP + SLACK)
+            theirs.close()
+            with lab.step(ALWAYS), lab.client.connect(lab.server, PORT, TCP_USER_TIMEOUT=patience) as ours:
+                theirs = listener.accept()
+                with lab.router.drop(data) if self.breaks else contextlib.nullcontext():
+                    ours.send(WORDS)
+                    with contextlib.suppress(OSError, DeadlinePassed):
+                        ours.recv(timeout=GIVES_UP + SLACK)
+                        lab.client.await_tcp_state(ours, "CLOSED")
+            theirs.reset()
 
     @staticmethod
-    def data(seen: Evidence, vantage: str) -> Segments:
-        """What the client says, as one place sees it."""
-        connection = seen.connection()
+    def data(seen: Evidence, vantage: str, step: str = ONCE) -> Segments:
+        """What the client says in a step, as one place sees it."""
+        connection = seen.connection("client", step)
         return seen.at(vantage).tcp.of(connection).from_end(connection.client).with_data
+
+    # -- one segment is lost once
 
     @check("a segment that was lost is sent again: the same numbers, the same bytes")
     def sent_again(self, seen: Evidence) -> Finding:
@@ -86,16 +108,65 @@ class TcpReliable(Scenario):
         read = seen.action("server", "recv_exactly")
         return expect(read.result, DATA, cite=(read, self.data(seen, "server:lan-b")))
 
+    # -- every copy is lost
+
+    @check("when every copy is lost, the sender goes on: the same bytes, again and again")
+    def keeps_trying(self, seen: Evidence) -> Finding:
+        copies = self.data(seen, "client:lan-a", ALWAYS).sent
+        arrived = self.data(seen, "server:lan-b", ALWAYS)
+        first = copies.first
+        same = [
+            f for f in copies if (tcp_of(f).sequence, f.packet.payload) == (tcp_of(first).sequence, WORDS)
+        ]
+        waits = [f"{(later.time_ns - sooner.time_ns) / 1e9:.2f} s" for sooner, later in pairwise(copies)]
+        return expect_that(
+            len(same) == len(copies) >= 3 and not arrived,
+            "it is sent again, more than once, and nothing arrives",
+            cite=(copies, arrived, arrived.markers_cited),
+            seen=f"sent again after {', then '.join(waits) or 'nothing'}; {len(arrived)} arrived",
+        )
+
+    @check("it gives up in bounded time: its program's read fails, connection timed out")
+    def gives_up(self, seen: Evidence) -> Finding:
+        first, read = self.data(seen, "client:lan-a", ALWAYS).first, seen.action("client", "recv", ALWAYS)
+        took = (read.end_ns - first.time_ns) / 1e9
+        return expect(read.error, "ETIMEDOUT", cite=(first, read), what="the error of recv()") & expect_that(
+            took <= GIVES_UP + SLACK,
+            f"{GIVES_UP:g} s, and {SLACK:g} to spare",
+            cite=read,
+            seen=f"{took:.2f} s",
+        )
+
+    @check("then its kernel has no such connection any more, before the program closes anything")
+    def nothing_is_left(self, seen: Evidence) -> Finding:
+        gone = seen.tcp_states("client", seen.connection("client", ALWAYS)).held("CLOSED")
+        closed = seen.action("client", "close", ALWAYS)
+        return expect_that(gone.begin_ns < closed.begin_ns, "CLOSED before close()", cite=(gone, closed))
+
     mutants = (
         Mutant(
-            "every copy is lost: the connection gives up",
+            "every copy is lost, from the beginning: the connection gives up",
             settings={"losses": None},
             kills=(sent_again, gap_is_told, whole),
         ),
-        Mutant("nothing is lost", settings={"losses": 0}, kills=(sent_again, gap_is_told)),
+        Mutant(
+            "nothing is lost",
+            settings={"losses": 0, "breaks": False},
+            kills=(sent_again, gap_is_told, keeps_trying, gives_up, nothing_is_left),
+        ),
         Edit(
             "the receiver tells nothing",
             edits.dropped(lambda seen: seen.at("client:lan-a").tcp.received.pure_acks),
             kills=(gap_is_told,),
+        ),
+        Edit(
+            "the sender has not given up when we stop waiting for it",
+            edits.with_error(lambda seen: seen.all_actions("client", "recv", ALWAYS), "deadline"),
+            kills=(gives_up,),
+        ),
+        Edit(
+            "the connection is kept for ever",
+            edits.without_state("CLOSED", "client"),
+            kills=(nothing_is_left,),
         ),
     )
