@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HTTP, ECHO = 80, 8888
 BROWSER = "the text as a web page, by a browser"
+DOWN = "the web server is down"
 CLIENT = "the same text by the echo client"
 TEXT = "你好 from the other network."
 PAGE = f"""<!DOCTYPE html>
@@ -49,6 +50,9 @@ class AppBrowserServer(Scenario):
     That both work for everyone has its price: the question says what the browser is and what it can read, the
     answer says what it holds and how long it is, and the page says how it is to look. A
     program of its own sends just the text.
+
+    When the web server is down, nobody is there to send a page that says so. What the user then
+    reads comes from the browser itself: its host was told by RST that nobody listens.
     """
 
     id = "app.browser-server"
@@ -64,13 +68,18 @@ class AppBrowserServer(Scenario):
     topology = "web.yaml"
 
     echoed = TEXT
+    goes_down = True
 
     def act(self, lab: Lab) -> None:
-        address = lab.client.address_of(lab.server)
+        visit = ["w3m", "-dump", f"http://{lab.client.address_of(lab.server)}/"]
         with lab.server.spawn(program("web_server", str(HTTP), json.dumps(PAGE))) as server:
             server.wait_output("listens", timeout=ENOUGH)
             with lab.step(BROWSER):
-                lab.client.exec(["w3m", "-dump", f"http://{address}/"], timeout=ENOUGH)
+                lab.client.exec(visit, timeout=ENOUGH)
+            if self.goes_down:
+                server.terminate()
+            with lab.step(DOWN):
+                lab.client.exec(visit, timeout=ENOUGH)
         with lab.step(CLIENT), lab.client.connect(lab.server, ECHO) as stream:
             stream.send(self.echoed.encode())
             stream.recv_exactly(len(self.echoed.encode()), timeout=ENOUGH)
@@ -108,6 +117,21 @@ class AppBrowserServer(Scenario):
         shown = ran.result["stdout"].decode(errors="replace").strip() if ran.result else None
         return expect(shown, TEXT, cite=ran)
 
+    @check("when the server is down, the only word about it is the browser's own: nothing but a RST came")
+    def error_is_its_own(self, seen: Evidence) -> Finding:
+        ran = seen.action("client", "exec", DOWN)
+        told = ran.result["stderr"].decode(errors="replace").strip() if ran.result else None
+        shown = ran.result["stdout"] if ran.result else None
+        came = self.segments(seen, DOWN, HTTP).received
+        return expect(
+            (told, shown), (f"w3m: Can't load http://{seen.server.ip}/.", b""), cite=ran, what="error, page"
+        ) & expect_that(
+            len(came.resets) == len(came) > 0,
+            "what came from there is RST",
+            cite=(came, came.markers_cited),
+            seen=f"{len(came.resets)} of {len(came)}",
+        )
+
     @check("the echo client gets the text, and nothing else travels")
     def echo_is_bare(self, seen: Evidence) -> Finding:
         segments = self.segments(seen, CLIENT, ECHO)
@@ -131,6 +155,11 @@ class AppBrowserServer(Scenario):
             "the server is down: the browser says so itself",
             nobody_listens("server", HTTP),
             kills=(browser_asks, server_answers, text_is_shown),
+        ),
+        Mutant(
+            "the server is up when it should be down",
+            settings={"goes_down": False},
+            kills=(error_is_its_own,),
         ),
         Mutant(
             "the echo client says more than the text",
