@@ -1,9 +1,10 @@
-"""app.concurrent: serving many at once."""
+"""app.concurrent: serving many at once, in two manners."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_that
@@ -19,42 +20,48 @@ PORT = 9032
 GUESTS = 200
 PATIENCE = 15.0  # seconds until somebody who has not been answered breaks off; on a sound network: never
 FAREWELL = b"q"
+THREADS = "a server with a thread for each client"
+LOOP = "a server with one loop for all"
+ECHO = ("echo_server", "--port", str(PORT), "--backlog", str(GUESTS))
+ASYNC = ("async_echo", str(PORT), str(GUESTS))
 
 
 class AppConcurrent(Scenario):
-    """A server that gives each client a thread of its own serves them all at once.
+    """A server that can wait for many clients at the same time serves them all at once.
 
     The lesson's server turns to the next client when it has said goodbye to the last. That is fine
     for three polite ones. Here two hundred come, each says something, and none says goodbye before all have
     been answered: served one after another, the second would wait for the first, and the
     first for the second, for ever.
 
-    The cure: accept() in one thread, and a thread for each conversation. Each then waits in
-    its own recv(), and whoever speaks is answered, in whatever order. A loop that asks the kernel which
-    of its sockets has something to read (select, epoll, asyncio) does the same with one thread.
+    There are two cures, and the same crowd comes to each. A thread for each client: accept() in one
+    thread, and a new one for each conversation. Each then waits in its own recv(), and whoever
+    speaks is answered, in whatever order. Or one thread and a loop (asyncio): the loop asks the kernel
+    which of all its sockets has something to read, and turns to those. Each conversation is written as if it
+    were alone; where it says `await`, the others have their turn.
     """
 
     id = "app.concurrent"
     layer = Layer.APPLICATION
     rfc = ("RFC 9293 §3.9.1",)
-    claim = Claim("A server with a thread for each client serves many at once.")
+    claim = Claim("A server with a thread for each client, or with one loop for all, serves many at once.")
     places = ACROSS
 
-    manner: tuple[str, ...] = ("--concurrent",)
+    servers: Mapping[str, tuple[str, ...]] = MappingProxyType({THREADS: (*ECHO, "--concurrent"), LOOP: ASYNC})
     patience = PATIENCE
 
     def act(self, lab: Lab) -> None:
-        server = program("echo_server", "--port", str(PORT), "--backlog", str(GUESTS), *self.manner)
-        with lab.server.spawn(server) as process:
-            process.wait_output("listens", timeout=PATIENCE)
-            host = lab.client.address_of(lab.server)
-            crowd = program("crowd", host, str(PORT), str(GUESTS), str(self.patience))
-            lab.client.run(crowd, timeout=4 * PATIENCE)
+        host = lab.client.address_of(lab.server)
+        crowd = program("crowd", host, str(PORT), str(GUESTS), str(self.patience))
+        for manner, server in self.servers.items():
+            with lab.server.spawn(program(*server)) as process, lab.step(manner):
+                process.wait_output("listens", timeout=PATIENCE)
+                lab.client.run(crowd, timeout=4 * PATIENCE)
 
     @staticmethod
-    def by_client(seen: Evidence) -> Mapping[int, tuple[Segments, Segments]]:
-        """What each client said and what it heard, by its port, as the client's host sees it."""
-        talk = seen.at("client:lan-a").tcp.port(PORT)
+    def by_client(seen: Evidence, manner: str) -> Mapping[int, tuple[Segments, Segments]]:
+        """What each client of a crowd said and what it heard, by its port, as the client's host sees it."""
+        talk = seen.during(manner).at("client:lan-a").tcp.port(PORT)
         said: dict[int, list[Frame]] = defaultdict(list)
         heard: dict[int, list[Frame]] = defaultdict(list)
         for frame in talk.with_data:
@@ -71,52 +78,83 @@ class AppConcurrent(Scenario):
             for port in said
         }
 
-    @check(f"all {GUESTS} are answered, each with its own words")
-    def all_answered(self, seen: Evidence) -> Finding:
-        talks = self.by_client(seen)
-        texts = {said.payload.removesuffix(FAREWELL) for said, _ in talks.values()}
-        wrong = [
-            said for said, heard in talks.values() if heard.payload != said.payload.removesuffix(FAREWELL)
-        ]
-        return expect(
-            (len(texts), len(wrong)),
-            (GUESTS, 0),
-            cite=wrong or [said for said, _ in talks.values()],
-            what="different texts; those that did not come back",
-        )
+    @check(f"by threads, all {GUESTS} are answered, each with its own words")
+    def threads_answer_all(self, seen: Evidence) -> Finding:
+        return expect_all_answered(self.by_client(seen, THREADS))
 
-    @check("none waits for another: the last is answered before the first says goodbye")
-    def none_waits(self, seen: Evidence) -> Finding:
-        talks = self.by_client(seen).values()
-        answers = [heard.first for _, heard in talks]
-        last_answer = max(answers, key=lambda frame: frame.time_ns)
-        goodbyes = [said.last for said, _ in talks if said.last.packet.payload == FAREWELL]
-        first_goodbye = min(goodbyes, key=lambda frame: frame.time_ns)
-        return expect_that(
-            len(answers) == GUESTS and last_answer.time_ns < first_goodbye.time_ns,
-            f"{GUESTS} answers before the first goodbye",
-            cite=(last_answer, first_goodbye),
-            seen=len([a for a in answers if a.time_ns < first_goodbye.time_ns]),
-        )
+    @check("with a thread for each none waits for another: the last is answered before the first goodbye")
+    def threads_let_none_wait(self, seen: Evidence) -> Finding:
+        return expect_none_waits(self.by_client(seen, THREADS))
+
+    @check(f"by one loop, all {GUESTS} are answered, each with its own words")
+    def loop_answers_all(self, seen: Evidence) -> Finding:
+        return expect_all_answered(self.by_client(seen, LOOP))
+
+    @check("with one loop for all none waits for another either")
+    def loop_lets_none_wait(self, seen: Evidence) -> Finding:
+        return expect_none_waits(self.by_client(seen, LOOP))
 
     mutants = (
         Mutant(
-            "the sequential server",
-            settings={"manner": (), "patience": 2.0},
-            kills=(all_answered, none_waits),
+            "the sequential server, instead of both",
+            settings={"servers": {THREADS: ECHO, LOOP: ECHO}, "patience": 2.0},
+            kills=(threads_answer_all, threads_let_none_wait, loop_answers_all, loop_lets_none_wait),
         ),
         Edit(
-            "one is answered with another's words",
-            edits.rewritten(
-                lambda seen: next(iter(AppConcurrent.by_client(seen).values()))[1][:1],
-                edits.FIRST_DATA,
-                b"???",
-            ),
-            kills=(all_answered,),
+            "one is answered by a thread with another's words",
+            edits.rewritten(lambda seen: first_answer(seen, THREADS), edits.FIRST_DATA, b"???"),
+            kills=(threads_answer_all,),
         ),
         Edit(
-            "one is answered late",
-            edits.delayed(lambda seen: next(iter(AppConcurrent.by_client(seen).values()))[1][:1], 3600),
-            kills=(none_waits,),
+            "a thread answers one late",
+            lambda seen: answered_late(seen, THREADS),
+            kills=(threads_let_none_wait,),
+        ),
+        Edit(
+            "one is answered by the loop with another's words",
+            edits.rewritten(lambda seen: first_answer(seen, LOOP), edits.FIRST_DATA, b"???"),
+            kills=(loop_answers_all,),
+        ),
+        Edit(
+            "the loop answers one late",
+            lambda seen: answered_late(seen, LOOP),
+            kills=(loop_lets_none_wait,),
         ),
     )
+
+
+def expect_all_answered(talks: Mapping[int, tuple[Segments, Segments]]) -> Finding:
+    """Pass when as many clients as came said different things, and each heard its own."""
+    texts = {said.payload.removesuffix(FAREWELL) for said, _ in talks.values()}
+    wrong = [said for said, heard in talks.values() if heard.payload != said.payload.removesuffix(FAREWELL)]
+    return expect(
+        (len(texts), len(wrong)),
+        (GUESTS, 0),
+        cite=wrong or [said for said, _ in talks.values()],
+        what="different texts; those that did not come back",
+    )
+
+
+def expect_none_waits(talks: Mapping[int, tuple[Segments, Segments]]) -> Finding:
+    """Pass when all were answered before the first of them said goodbye."""
+    answers = [heard.first for _, heard in talks.values()]
+    last_answer = max(answers, key=lambda frame: frame.time_ns)
+    goodbyes = [said.last for said, _ in talks.values() if said.last.packet.payload == FAREWELL]
+    first_goodbye = min(goodbyes, key=lambda frame: frame.time_ns)
+    return expect_that(
+        len(answers) == GUESTS and last_answer.time_ns < first_goodbye.time_ns,
+        f"{GUESTS} answers before the first goodbye",
+        cite=(last_answer, first_goodbye),
+        seen=len([a for a in answers if a.time_ns < first_goodbye.time_ns]),
+    )
+
+
+def first_answer(seen: Evidence, manner: str) -> Segments:
+    """The first segment that the first of a crowd hears."""
+    return next(iter(AppConcurrent.by_client(seen, manner).values()))[1][:1]
+
+
+def answered_late(seen: Evidence, manner: str) -> Evidence:
+    """Let that segment have come at the very end, when all have said goodbye."""
+    late = seen.step(manner).end_ns - first_answer(seen, manner).first.time_ns
+    return edits.delayed(lambda _: first_answer(seen, manner), late / 1e9)(seen)
