@@ -43,12 +43,28 @@ def only_one(backend: Backend) -> LabStatus:
 
     A lab that was left up on purpose goes before those that belong to a process under way.
     """
+    living = _living(backend)
+    left_up = [lab for lab in living if lab.liveness.value == DETACHED]
+    return _one_of("--name NAME", [lab for lab in left_up if lab.name == DEFAULT_LAB], left_up, living)
+
+
+def only_one_to_remove(backend: Backend) -> LabStatus:
+    """The same for what cannot be undone: where several are up, whoever they belong to, none is guessed."""
+    living = _living(backend)
+    return _one_of("testbed down NAME", [lab for lab in living if lab.name == DEFAULT_LAB], living)
+
+
+def _living(backend: Backend) -> list[LabStatus]:
     living = [lab for lab in backend.list() if not lab.leftover]
     if not living:
         raise LabNotFound("find a lab", "none is up", "`testbed up -d` brings one up")
-    left_up = [lab for lab in living if lab.liveness.value == DETACHED]
-    for candidates in ([lab for lab in left_up if lab.name == DEFAULT_LAB], left_up, living):
-        if len(candidates) == 1:
-            return candidates[0]
-    names = ", ".join(lab.name for lab in living)
-    raise UsageError("find the lab that is meant", f"several are up: {names}", "say which: --name NAME")
+    return living
+
+
+def _one_of(how: str, *candidates: list[LabStatus]) -> LabStatus:
+    """The lab of the first list that holds just one; the last list holds all."""
+    for labs in candidates:
+        if len(labs) == 1:
+            return labs[0]
+    names = ", ".join(lab.name for lab in candidates[-1])
+    raise UsageError("find the lab that is meant", f"several are up: {names}", f"say which: {how}")

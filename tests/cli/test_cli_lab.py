@@ -64,6 +64,16 @@ def test_an_unknown_lab_is_refused(folder: Path) -> None:
     assert "testbed up" in refused.stderr
 
 
+def test_down_and_wipe_say_that_there_is_no_such_lab(lab: str, folder: Path) -> None:
+    """Taking down what is not there is an error that names what is; to wipe it is none, and says so."""
+    refused = call("down", "nosuch", cwd=folder)
+    assert refused.status == 3
+    assert "take lab 'nosuch' down" in refused.stderr
+    assert lab in refused.stderr
+    assert "testbed up" not in refused.stderr
+    assert "nothing of lab nosuch" in succeeded(call("wipe", "nosuch", cwd=folder))
+
+
 def test_logs_show_each_nodes_words(lab: str, folder: Path) -> None:
     """The server's first line bears its name."""
     assert "server  server listens on" in succeeded(call("logs", "-n", lab, "server", cwd=folder))

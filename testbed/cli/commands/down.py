@@ -16,17 +16,24 @@ from testbed.cli.options import backend_option, file_option
 def command(name: str | None, everything: bool, file: str | None, backend: str | None) -> None:
     """Take a lab down.
 
-    Without NAME: the only one that is up. Nothing of it is left: no container, no network.
+    Without NAME: `lab`, or the only one that is up. Nothing of it is left: no container, no network.
     """
-    from testbed.cli.labs import attach
+    from testbed.cli.labs import attach, only_one_to_remove
     from testbed.cli.options import chosen_backend
     from testbed.cli.output import show
-    from testbed.errors import UsageError
+    from testbed.errors import LabNotFound, UsageError
 
     if everything and name:
         raise UsageError("take a lab down", "a name and --all", "give one of them")
-    names = [lab.name for lab in chosen_backend(backend).list()] if everything else [name]
-    for one in names:
+    engine = chosen_backend(backend)
+    known = [lab.name for lab in engine.list()]
+    if name and name not in known:
+        raise LabNotFound(
+            f"take lab {name!r} down",
+            f"there are: {', '.join(known) or 'none'}",
+            f"what docker compose started, it takes down: docker compose -p {name} down",
+        )
+    for one in known if everything else [name or only_one_to_remove(engine).name]:
         lab = attach(one, file, backend)
         lab.down()
         show(f"lab {lab.name} is down")

@@ -20,8 +20,10 @@ def command(names: tuple[str, ...], backend: str | None) -> None:
     from testbed.cli.options import chosen_backend
     from testbed.cli.output import show
 
-    removed = chosen_backend(backend).wipe(names or None)
-    for one in removed:
-        show(f"removed {one}")
-    if not removed:
-        show("nothing was left behind")
+    engine = chosen_backend(backend)
+    for named in names or [None]:
+        removed = engine.wipe(None if named is None else [named])
+        for one in removed:
+            show(f"removed {one}")
+        if not removed:
+            show("nothing was left behind" if named is None else f"there is nothing of lab {named}")
