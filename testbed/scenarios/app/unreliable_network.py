@@ -6,13 +6,13 @@ import contextlib
 import functools
 import json
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from testbed.checks import Finding, Status, check, citations_of, expect, expect_all, expect_that
 from testbed.errors import Unsupported
-from testbed.evidence import Action, Connection, Evidence, Segments, receiver, sender
+from testbed.evidence import Action, Connection, Evidence, Frame, Segments, receiver, sender, tcp_of
 from testbed.faults import Match
 from testbed.programs import program
 from testbed.scenario import ACROSS, Claim, Edit, Holds, Layer, Mutant, Scenario
@@ -42,9 +42,10 @@ class AppUnreliableNetwork(Scenario):
     on which everything takes a tenth of a second longer.
 
     Whatever the line does, TCP lies between it and the programs. What is lost is sent again, what comes
-    too early waits, and the programs read every byte once and in order. What they do notice is time: a
-    loss costs a round trip or more, a slow line as long as the bytes take, a long one a round trip for
-    each question that has to be answered before the next can be asked.
+    too early waits, and the programs read every byte once and in order. What they do notice is time. A
+    loss costs a round trip or more: until the sender knows of it, and the copy has come. A slow line costs
+    as long as the bytes take, a long one a round trip for each question that has to be answered before
+    the next can be asked.
     """
 
     id = "app.unreliable-network"
@@ -106,6 +107,32 @@ class AppUnreliableNetwork(Scenario):
             )
         return both(findings)
 
+    @check("a loss makes both wait until the copy has come: measured, beside the clean line")
+    def loss_takes_longer(self, seen: Evidence) -> Finding:
+        # It is a round trip or so, which a busy machine takes as well without any loss: told, not bounded.
+        gone = seen.during(LOSSY).crossings("router:lan-b", "router:lan-a").lost
+        findings = []
+        for way in WAYS:
+            arrived = self.answers(seen, LOSSY, way)
+            ends = {sender(arrived.first), receiver(arrived.first)}
+            lost = [f for f in gone if f.packet.tcp is not None and {sender(f), receiver(f)} == ends]
+            again = [arrived.after(frame).where(holds(frame), "with what was lost").first for frame in lost]
+            waits = [
+                milliseconds(copy.time_ns - frame.time_ns) for frame, copy in zip(lost, again, strict=True)
+            ]
+            clean, lossy = (
+                milliseconds(seconds(self.answers(seen, step, way)) * 1e9) for step in (CLEAN, LOSSY)
+            )
+            findings.append(
+                expect_that(
+                    len(lost) == len(LOST),
+                    f"{way}: {len(LOST)} losses, each waited for",
+                    cite=(lost, again, arrived[:1], arrived[-1:]),
+                    seen=f"{', '.join(waits) or 'none'}; the whole in {lossy}, on the clean line in {clean}",
+                )
+            )
+        return both(findings)
+
     @check(f"on a slow line both wait as long as the bytes take at {RATE // 1000} kbit/s")
     def slow_takes_longer(self, seen: Evidence) -> Finding:
         slowed = [fault for fault in seen.faults if fault.step == SLOW]
@@ -143,7 +170,7 @@ class AppUnreliableNetwork(Scenario):
         Mutant(
             "a clean line",
             settings={"bad": False},
-            kills=(lost_is_sent_again, slow_takes_longer),
+            kills=(lost_is_sent_again, loss_takes_longer, slow_takes_longer),
         ),
         Edit(
             "the browser shows half of the page",
@@ -187,6 +214,17 @@ def both(findings: Iterable[Finding]) -> Finding:
 def seconds(segments: Segments) -> float:
     """From the first of these segments to the last."""
     return (segments.last.time_ns - segments.first.time_ns) / 1e9
+
+
+def milliseconds(nanoseconds: float) -> str:
+    """A short time, to be read."""
+    return f"{nanoseconds / 1e6:.2f} ms"
+
+
+def holds(lost: Frame) -> Callable[[Frame], bool]:
+    """Whether a segment holds the first byte of a lost one: the copy may begin and end elsewhere."""
+    begin = tcp_of(lost).sequence
+    return lambda frame: (begin - tcp_of(frame).sequence) % 2**32 < len(frame.packet.payload)
 
 
 def shows(ran: Action) -> bool:
