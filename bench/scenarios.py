@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = 3
+ROUNDS = 5
 EIGHT = (
     "app.client-server",
     "app.end-of-stream",
@@ -33,17 +34,17 @@ FROM_NOTHING_MOST_S = 12.0
 
 
 def measure(rounds: int = ROUNDS) -> dict[str, float | int]:
-    """Return the fastest of some rounds of each, and what the scenarios alone took in it."""
+    """Return the medians of some rounds of each, and what the scenarios alone took in the last one."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         name = f"bench-{secrets.token_hex(3)}"
         _testbed(place, "up", "-d", name)
         try:
-            attached = min(_run(place, "--attach", name) for _ in range(rounds))
+            attached = statistics.median(_run(place, "--attach", name) for _ in range(rounds))
         finally:
             _testbed(place, "down", name)
         alone = _scenarios_alone(place)
-        nothing = min(_run(place) for _ in range(rounds))
+        nothing = statistics.median(_run(place) for _ in range(rounds))
     return {
         "rounds": rounds,
         "scenarios": len(EIGHT),

@@ -26,6 +26,13 @@ from testbed.results import RunResult
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
 
+def get_ready() -> None:
+    """Compile the templates, which the first page would wait for."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
 def render(run: RunResult, *, capture: str = "") -> str:
     """Return the report of a run. capture: the capture file, relative to the report; empty: none to link."""
     pages = pages_of(run.results)

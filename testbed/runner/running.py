@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,10 @@ def run(
     for task, reason in misfits.items():
         if reason:
             run.keep(not_run(task, reason, skipped=True))
-    interrupted = _work(run, labs)
+    with ThreadPoolExecutor(1) as aside:  # it gets ready to write while the scenarios act
+        ready = aside.submit(_ready_to_write)
+        interrupted = _work(run, labs)
+        ready.result()
     result = RunResult(
         id=folder.id,
         results=tuple(run.results),
@@ -151,6 +155,13 @@ def _about(
         "versions": versions,
         "begun": begun,
     }
+
+
+def _ready_to_write() -> None:
+    """Import what writes the verdicts and compile its templates: a third of a second."""
+    from testbed.report import as_json, html, junit  # noqa: F401
+
+    html.get_ready()
 
 
 def _write_verdicts(result: RunResult, folder: RunFolder, junit: Path | None) -> None:
