@@ -17,6 +17,31 @@ if TYPE_CHECKING:
     from testbed.backends.base import Backend
     from testbed.topology import Topology
 
+
+class Written(click.Path):
+    """A file to write: what cannot be is refused before anything begins.
+
+    folder_made: its folder will be made where there is none.
+    """
+
+    def __init__(self, *, folder_made: bool = False) -> None:
+        super().__init__(dir_okay=False, writable=True, allow_dash=True)
+        self._folder_made = folder_made
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Look at the folder, or at the nearest one above it that there is."""
+        path = Path(value)
+        folder = path.absolute().parent
+        if self._folder_made:
+            folder = next(one for one in (folder, *folder.parents) if one.exists())
+        if value != "-" and not path.exists():
+            if not folder.is_dir():
+                self.fail(f"there is no folder {folder}", param, ctx)
+            if not os.access(folder, os.W_OK):
+                self.fail(f"nothing can be written in {folder}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 BACKENDS = ("docker",)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from testbed import pcapng
-from testbed.errors import InvalidRecording, StorageFull, TestbedError
+from testbed.errors import EnvironmentUnfit, InvalidRecording, StorageFull, TestbedError
 from testbed.evidence import plain
 from testbed.evidence.recording import Evidence
 from testbed.evidence.records import Frame
@@ -26,6 +26,9 @@ SCHEMA_VERSION: Final = 1
 CAPTURE: Final = "capture.pcapng"
 EVIDENCE: Final = "evidence.json"
 
+_UNWRITABLE: Final = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG
+)  # fmt: skip
 _TAIL: Final = b"\n]}\n"
 
 
@@ -37,13 +40,17 @@ def numbered(evidence: Evidence, first: int) -> Evidence:
 
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
-    """Turn a full disk into StorageFull."""
+    """Turn a full disk into StorageFull, and a place that cannot be written to into EnvironmentUnfit."""
     try:
         yield
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(
-                f"write {path}", exc.strerror or str(exc), "free some room, or choose another folder"
+                f"write {path}", exc.strerror or str(exc), "free some room, or cd to a folder that has some"
+            ) from exc
+        if exc.errno in _UNWRITABLE and exc.filename is not None:
+            raise EnvironmentUnfit(
+                f"write {exc.filename}", exc.strerror or str(exc), "choose a place that can be written to"
             ) from exc
         raise
 

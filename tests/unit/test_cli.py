@@ -15,7 +15,9 @@ from click.testing import CliRunner
 import testbed
 from testbed.cli import main
 from testbed.cli.group import COMMANDS, cli
+from testbed.errors import EnvironmentUnfit
 from testbed.pcapng import InterfaceBlock, Record, write
+from testbed.runs import RunFolder
 from tests.unit import story
 
 ROOT = Path(testbed.__file__).parents[1]
@@ -96,6 +98,10 @@ def test_the_version_is_said() -> None:
         (["exec", "client"], 2, "Missing argument"),
         (["completion", "powershell"], 2, "bash"),
         (["capture"], 2, "-w"),
+        (["capture", "-w", "/nowhere/x"], 2, "there is no folder /nowhere"),
+        (["capture", "-w", "/"], 2, "is a directory"),
+        (["report", "-o", "/nowhere/x"], 2, "there is no folder /nowhere"),
+        (["run", "--junitxml", "/dev/null/x"], 2, "there is no folder /dev/null"),
         (["ps"], 3, "no engine"),
         (["run"], 3, "no engine"),
         (["wipe"], 3, "no engine"),
@@ -114,6 +120,13 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
     """Without an engine there is nothing to keep."""
     run("run", cwd=tmp_path, DOCKER_HOST=NO_ENGINE)
     assert not (tmp_path / ".testbed").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_no_bug(tmp_path: Path) -> None:
+    """Where `.testbed` is a file, the run says what it could not write."""
+    (tmp_path / ".testbed").touch()
+    with pytest.raises(EnvironmentUnfit, match=r"write \S+\.testbed/runs/one: Not a directory"):
+        RunFolder(tmp_path / ".testbed", "one")
 
 
 def test_all_mistakes_of_a_compose_file_are_told_at_once(tmp_path: Path) -> None:

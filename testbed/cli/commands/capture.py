@@ -10,7 +10,7 @@ from typing import IO
 import click
 
 from testbed.cli.command import with_examples
-from testbed.cli.options import backend_option, file_option, name_option
+from testbed.cli.options import Written, backend_option, file_option, name_option
 
 
 @with_examples(
@@ -21,7 +21,9 @@ from testbed.cli.options import backend_option, file_option, name_option
     "testbed capture client:lo -c 20 -w - | testbed decode -",
 )
 @click.argument("places", metavar="[NODE[:NET]]...", nargs=-1)
-@click.option("-w", "target", metavar="FILE|-", required=True, help="Where to; - is standard output.")
+@click.option(
+    "-w", "target", metavar="FILE|-", type=Written(), required=True, help="Where to; - is standard output."
+)
 @click.option("-c", "most", metavar="N", type=click.IntRange(1), help="End after N frames.")
 @click.option("--seconds", metavar="S", type=click.FloatRange(0, min_open=True), help="End after S seconds.")
 @name_option
@@ -57,7 +59,9 @@ def command(
         lab = stack.enter_context(attach(name, file, backend))
         vantages = vantages_of(lab, places)
         lab.open(*dict.fromkeys(one.partition(":")[0] for one in vantages))
-        out: IO[bytes] = sys.stdout.buffer if target == "-" else stack.enter_context(Path(target).open("wb"))
         with storage(Path(target)):
+            out: IO[bytes] = (
+                sys.stdout.buffer if target == "-" else stack.enter_context(Path(target).open("wb"))
+            )
             count = capture(lab, vantages, out, Limits(most, seconds), ready)
     click.echo(f"{count} frames in {'the pipe' if target == '-' else target}", err=True)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from testbed.cli.command import with_examples
-from testbed.cli.options import backend_option, complete_ids, file_option, format_option
+from testbed.cli.options import Written, backend_option, complete_ids, file_option, format_option
 
 
 @with_examples(
@@ -30,7 +30,7 @@ from testbed.cli.options import backend_option, complete_ids, file_option, forma
 @click.option("--repeat", metavar="N", type=click.IntRange(1), default=1, help="Run each N times.")
 @click.option("--seed", metavar="N", type=click.IntRange(0), help="Repeat what an earlier run drew by lot.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1), default=1, help="Labs at a time.")
-@click.option("--junitxml", metavar="F", type=click.Path(dir_okay=False), help="Write JUnit XML there too.")
+@click.option("--junitxml", metavar="F", type=Written(folder_made=True), help="Write JUnit XML there too.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was seen where a check passed, too.")
 @format_option("text", "json")
 @file_option
