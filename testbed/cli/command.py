@@ -8,12 +8,27 @@ from typing import Any
 import click
 
 
+def refuse_empty(ctx: click.Context) -> None:
+    """Raise UsageError for `--backend ""`: a shell's variable that was not set must not become a default."""
+    for option in ctx.command.params:
+        value = ctx.params.get(option.name or "")
+        empty = value == "" or (isinstance(value, tuple) and "" in value)
+        if isinstance(option, click.Option) and empty and option.default != "":
+            raise click.BadParameter("it is empty; give it a value, or leave it out", ctx, option)
+
+
 class WithExamples(click.Command):
     """examples: lines that can be typed as they are."""
 
     def __init__(self, *args: Any, examples: tuple[str, ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; an option without a value that means something is refused."""
+        rest = super().parse_args(ctx, args)
+        refuse_empty(ctx)
+        return rest
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples as they are."""

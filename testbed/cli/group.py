@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from testbed.cli.command import refuse_empty
 from testbed.cli.output import ReaderGone
 
 
@@ -83,6 +84,12 @@ class LazyGroup(click.Group):
         """Call the command. Raises ReaderGone."""
         with _closed_pipe_ours():
             return super().invoke(ctx)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what stands before the command's name."""
+        rest = super().parse_args(ctx, args)
+        refuse_empty(ctx)
+        return rest
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the sections."""

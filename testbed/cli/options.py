@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,7 +95,7 @@ def given_file(given: str | None) -> Path | None:
     """The Compose file that was given; None where none was. UsageError when it does not exist."""
     from testbed.compose import find_file
 
-    given = given or _of_group("file")
+    given = given or of_group("file")
     if given is None:
         return None
     path = Path(given)
@@ -111,6 +111,13 @@ def given_file(given: str | None) -> Path | None:
     return path
 
 
+def known_profiles(topology: Topology, profiles: Iterable[str]) -> None:
+    """Raise UsageError for a profile that was asked for, and that no node of the topology has."""
+    for profile in profiles:
+        if profile != "*" and not any(profile in node.profiles for node in topology.nodes):
+            raise UsageError(f"use profile {profile!r}", "no node has it")
+
+
 def chosen_topology(given: str | None) -> Topology:
     """The topology of the Compose file that a command is about."""
     from testbed.compose import load
@@ -120,7 +127,7 @@ def chosen_topology(given: str | None) -> Topology:
 
 def chosen_backend(given: str | None) -> Backend:
     """The backend that a command is about; UsageError when there is none of that name."""
-    name = given or _of_group("backend") or BACKENDS[0]
+    name = given or of_group("backend") or BACKENDS[0]
     if name not in BACKENDS:
         raise UsageError(f"use backend {name!r}", f"there is no such backend: {', '.join(BACKENDS)}")
     from testbed.backends.docker import DockerBackend
@@ -138,7 +145,7 @@ def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [CompletionItem(name) for name in ids] or [CompletionItem(incomplete, type="file")]
 
 
-def _of_group(option: str) -> str | None:
+def of_group(option: str) -> str | None:
     """What was given before the command's name: `testbed -f FILE run`."""
     context = click.get_current_context(silent=True)
     given = (context.find_root().obj or {}) if context else {}

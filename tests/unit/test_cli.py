@@ -15,8 +15,9 @@ from click.testing import CliRunner
 import testbed
 from testbed.cli import main
 from testbed.cli.group import COMMANDS, cli
-from testbed.errors import EnvironmentUnfit
+from testbed.errors import EnvironmentUnfit, Interrupted
 from testbed.pcapng import InterfaceBlock, Record, write
+from testbed.runner.running import Settings
 from testbed.runs import RunFolder
 from tests.unit import story
 
@@ -92,6 +93,11 @@ def test_the_version_is_said() -> None:
         (["-f", "none.yaml", "graph"], 2, "there is no such file"),
         (["graph", "-f", "/"], 2, "there is none in that folder"),
         (["--backend", "vm", "ps"], 2, "docker"),
+        (["run", "--backend", ""], 2, "it is empty"),
+        (["run", "--attach", ""], 2, "it is empty"),
+        (["-f", "", "run"], 2, "it is empty"),
+        (["graph", "--profile", "nosuch"], 2, "no node has it"),
+        (["up", "--profile", "nosuch"], 2, "no node has it"),
         (["judge", "nosuch"], 4, "`testbed run` makes one"),
         (["decode", "/nowhere/x.pcap"], 4, "No such file"),
         (["explain"], 2, "Missing argument"),
@@ -114,6 +120,43 @@ def test_what_cannot_be_is_refused_in_words(tmp_path: Path, args: list[str], cod
     assert told in answer.stderr.decode()
     assert b"Traceback" not in answer.stderr
     assert answer.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("args", "environment", "line"),
+    [
+        (["run", "tcp.reset"], {}, "testbed run tcp.reset --seed 0"),
+        (["-f", "my lab.yaml", "run", "arp"], {}, "testbed run arp --seed 0 --file 'my lab.yaml'"),
+        (["run", "-x", "-k", "a or b"], {}, "testbed run -k 'a or b' --seed 0 -x"),
+        (
+            ["run", "--repeat", "2"],
+            {"TESTBED_NET": "10.7"},
+            "TESTBED_NET=10.7 testbed run --repeat 2 --seed 0",
+        ),
+    ],
+)
+def test_a_run_records_the_command_that_repeats_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    args: list[str],
+    environment: dict[str, str],
+    line: str,
+) -> None:
+    """With every option, before the command's name too, and what of the environment chose the lab."""
+    given = []
+
+    def caught(settings: Settings, *_: object) -> None:
+        given.append(settings.command)
+        raise Interrupted("run")
+
+    (tmp_path / "my lab.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TESTBED_NET", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("testbed.runner.running.run", caught)
+    main([*args, "--seed", "0"])
+    assert given == [line]
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ def command(profiles: tuple[str, ...], fmt: str, file: str | None) -> None:
     """
     import os
 
-    from testbed.cli.options import chosen_file
+    from testbed.cli.options import chosen_file, known_profiles
     from testbed.cli.output import show, style
     from testbed.compose import load
     from testbed.report import topology, topology_svg
 
     lab = load(chosen_file(file), os.environ, profiles)
+    known_profiles(lab, profiles)
     if fmt == "mermaid":
         show(topology.mermaid(lab))
     elif fmt == "svg":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import click
@@ -31,8 +30,9 @@ def command(ids: tuple[str, ...], narrowed: str, **given: Any) -> int:
     judged under each of their edits. Ends with 0 when every mutant turns red just what it declares and
     every check is turned red by one.
     """
+    from testbed.cli.again import again
     from testbed.cli.matrix import document, legend, markdown, text
-    from testbed.cli.options import chosen_backend, chosen_file
+    from testbed.cli.options import chosen_backend, chosen_file, given_file
     from testbed.cli.output import show, show_json, style
     from testbed.cli.telling import Teller
     from testbed.progress import display
@@ -46,7 +46,7 @@ def command(ids: tuple[str, ...], narrowed: str, **given: Any) -> int:
         file=chosen_file(given["file"]),
         backend=chosen_backend(given["backend"]),
         limits=Limits(given["timeout"], given["jobs"]),
-        command=shlex.join(["testbed", "mutate", *ids, *(["-k", narrowed] if narrowed else [])]),
+        command=again("mutate", ids, {"-k": narrowed, "--file": given_file(given["file"])}),
     )
     with display() as shown:
         falsified = falsify(settings, Teller(shown, quiet=True))

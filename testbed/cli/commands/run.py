@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
         attach_file=given_file(given["file"]),
         keep=given["keep"],
         limits=Limits(given["timeout"], given["jobs"], first, seed),
-        command=again(ids, narrowed, first, {**given, "seed": seed}),
+        command=_again(ids, narrowed, first, {**given, "seed": seed}),
         junit=Path(given["junitxml"]) if given["junitxml"] else None,
     )
     quiet = given["fmt"] == "json"
@@ -84,14 +83,22 @@ def command(ids: tuple[str, ...], narrowed: str, first: bool, **given: Any) -> i
     return finished.run.exit_code
 
 
-def again(ids: tuple[str, ...], narrowed: str, first: bool, given: dict[str, Any]) -> str:
-    """The command that repeats a run."""
-    words = ["testbed", "run", *ids]
-    for option, value in (("-k", narrowed), *((f"--{name}", given[name]) for name in _REPEATED)):
-        if value and (option, value) not in _DEFAULTS:
-            words += [option, str(value)]
-    return shlex.join([*words, *(["-x"] if first else [])])
+def _again(ids: tuple[str, ...], narrowed: str, first: bool, given: dict[str, Any]) -> str:
+    from testbed.cli.again import again
+    from testbed.cli.options import given_file, of_group
 
-
-_REPEATED = ("attach", "timeout", "repeat", "seed", "jobs", "file", "backend")
-_DEFAULTS = {("--repeat", 1), ("--jobs", 1)}
+    return again(
+        "run",
+        ids,
+        {
+            "-k": narrowed,
+            "--attach": given["attach"],
+            "--timeout": given["timeout"],
+            "--repeat": given["repeat"] if given["repeat"] > 1 else None,
+            "--seed": given["seed"],
+            "--jobs": given["jobs"] if given["jobs"] > 1 else None,
+            "--file": given_file(given["file"]),
+            "--backend": given["backend"] or of_group("backend"),
+            "-x": first,
+        },
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -31,22 +32,26 @@ if TYPE_CHECKING:
 @file_option
 @backend_option
 def command(
-    name: str, detach: bool, profiles: Sequence[str], timeout: float, file: str | None, backend: str | None
+    name: str, detach: bool, profiles: tuple[str, ...], timeout: float, file: str | None, backend: str | None
 ) -> int:
     """Bring a lab up.
 
     NAME is `lab` where none is given. Without -d the nodes' output is shown, and Ctrl-C takes the lab
     down again.
     """
-    from testbed.cli.options import chosen_backend, chosen_file
+    from testbed.cli.options import chosen_backend, chosen_file, known_profiles
     from testbed.cli.output import show
+    from testbed.compose import load
     from testbed.lab import Lab
     from testbed.progress import display
 
+    path = chosen_file(file)
+    if profiles:
+        known_profiles(load(path, os.environ, profiles), profiles)
     begun = time.monotonic()
     with display() as shown:
         lab = Lab.up(
-            chosen_file(file),
+            path,
             name,
             backend=chosen_backend(backend),
             profiles=profiles,
