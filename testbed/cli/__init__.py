@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that argv names (default: this process's), and return its exit code."""
-    from testbed.cli.guard import guarded
+    try:
+        from testbed.cli.guard import guarded
 
-    return guarded(argv)
+        return guarded(argv)
+    except KeyboardInterrupt:  # while imports were under way: all else of it is guarded
+        sys.stderr.write("testbed: interrupted\n")
+        return 130

@@ -204,6 +204,21 @@ def test_a_bug_says_that_it_is_one(
     assert "KeyError: 'surprise'" in (tmp_path / path[0]).read_text()
 
 
+def test_ctrl_c_while_testbed_itself_is_loaded() -> None:
+    """Pressed before anything has begun, it is an interrupt like any other: one line, and 130."""
+    code = (
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "from testbed.cli import main\n"
+        "sys.exit(main(['list']))\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=ROOT)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (130, b"", b"testbed: interrupted\n")
+
+
 # -- what is printed
 
 
