@@ -4,6 +4,7 @@
 
     TestbedError                     1
     ├── UsageError                   2   a command, option or argument that cannot be
+    │   └── CommandMissing         127   a node's image does not hold the command
     ├── EnvironmentUnfit             3   this machine, or the lab on it
     │   ├── EngineUnavailable            no Docker engine answers, too old, no Compose
     │   ├── ImageMissing                 an image is not here and cannot be had
@@ -64,6 +65,12 @@ class UsageError(TestbedError):
     """A command, option or argument that cannot be."""
 
     exit_code = 2
+
+
+class CommandMissing(UsageError):
+    """A node's image does not hold the command; a shell's exit code for that."""
+
+    exit_code = 127
 
 
 class EnvironmentUnfit(TestbedError):

@@ -219,10 +219,13 @@ class Backend(Protocol):
         timeout: float | None = 30.0,
         user: str | None = None,
     ) -> Executed:
-        """Run a command in the node's own container, where it must exist; `timeout` in seconds."""
+        """Run a command in the node's own container; `timeout` in seconds. Raises CommandMissing."""
 
     def terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
-        """Run a command in the node's own container on our terminal; return its exit code."""
+        """Run a command in the node's own container on our terminal; return its exit code.
+
+        Raises CommandMissing where the container does not hold it.
+        """
 
     def probe_terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
         """Run a command with the network tools in the node's network namespace, on our terminal."""

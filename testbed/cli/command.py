@@ -26,7 +26,14 @@ class WithExamples(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; an option without a value that means something is refused."""
-        rest = super().parse_args(ctx, args)
+        given = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as exc:
+            if "--" not in given and any((one.metavar or "").startswith("-- ") for one in self.params):
+                hint = "If it is the command's own, write -- before the command."
+                raise click.UsageError(f"{exc.message} {hint}", ctx) from exc
+            raise
         refuse_empty(ctx)
         return rest
 

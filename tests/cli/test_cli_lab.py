@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.engine_view import wiping_alone
-from tests.cli.calling import CTRL_C, Key, call, command, environment, on_terminal
+from tests.cli.calling import CTRL_C, ROOT, Key, call, command, environment, on_terminal
 from tests.cli.conftest import succeeded
 
 
@@ -42,6 +42,27 @@ def test_exec_probe_has_the_tools_in_the_nodes_namespace(lab: str, folder: Path)
     assert call("exec", "-n", lab, "client", "--", "ip", "route", cwd=folder).status != 0
     routes = succeeded(call("exec", "-n", lab, "--probe", "client", "--", "ip", "route", cwd=folder))
     assert "default via" in routes
+
+
+def test_exec_of_a_command_that_is_not_there(lab: str, folder: Path) -> None:
+    """127, as a shell says it, with or without --probe, and no word of the engine's."""
+    own = call("exec", "-n", lab, "client", "--", "nosuch", cwd=folder)
+    assert (own.status, own.stdout) == (127, "")
+    assert "run nosuch in node client: its image testbed/host:1 holds no such command" in own.stderr
+    probes = call("exec", "-n", lab, "--probe", "client", "--", "nosuch", cwd=folder)
+    assert (probes.status, probes.stdout) == (127, "")
+    assert "nosuch: not found" in probes.stderr
+    assert "OCI" not in own.stderr + probes.stderr
+
+
+def test_connect_to_an_image_without_a_shell(folder: Path, own_name: str) -> None:
+    """Said in words, with the way that there is."""
+    file = str(ROOT / "tests/labs/no-shell/compose.yaml")
+    succeeded(call("up", "-d", own_name, "-f", file, cwd=folder))
+    refused = call("connect", "--own", "-n", own_name, "here", cwd=folder)
+    assert refused.status == 127
+    assert "holds no shell" in refused.stderr
+    assert "testbed connect here" in refused.stderr
 
 
 def test_exec_passes_input_on(lab: str, folder: Path) -> None:

@@ -102,6 +102,7 @@ def test_the_version_is_said() -> None:
         (["decode", "/nowhere/x.pcap"], 4, "No such file"),
         (["explain"], 2, "Missing argument"),
         (["exec", "client"], 2, "Missing argument"),
+        (["exec", "client", "ping", "-c", "1"], 2, "write -- before the command"),
         (["completion", "powershell"], 2, "bash"),
         (["capture"], 2, "-w"),
         (["capture", "-w", "/nowhere/x"], 2, "there is no folder /nowhere"),

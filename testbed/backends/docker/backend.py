@@ -173,13 +173,17 @@ class DockerBackend:
         """Run a command in the node's own container on our terminal; return its exit code."""
         tty = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
         container = acting.container_of(handle, node)
+        if not execution.holds(self._engine, container, argv[0]):
+            raise execution.missing(handle, node, argv)
         return acting.on_terminal(self._engine, ["exec", "--interactive", *tty, container, *argv])
 
     def probe_terminal(self, handle: Handle, node: str, argv: Sequence[str]) -> int:
         """Run a command in a probe of its own beside the node, on our terminal; return its exit code."""
         name = handle.topology.node(node).name
         tty = sys.stdin.isatty() and sys.stdout.isatty()
-        probe = self._probes_of(handle).create(name, acting.container_of(handle, name), argv, tty=tty)
+        # The shell says what is missing, as 127; the engine would call it a container that cannot start.
+        command = ["sh", "-c", 'exec "$@"', f"probe of {name}", *argv]
+        probe = self._probes_of(handle).create(name, acting.container_of(handle, name), command, tty=tty)
         return acting.on_terminal(self._engine, ["start", "--attach", "--interactive", probe])
 
     def logs(self, handle: Handle, node: str, *, tail: int | None = None) -> bytes:

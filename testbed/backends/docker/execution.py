@@ -18,12 +18,17 @@ from typing import Any
 from testbed.backends.base import Executed, Handle, NodeState
 from testbed.backends.docker import acting
 from testbed.backends.docker.client import Engine, engine
-from testbed.errors import DeadlinePassed, NodeExited, UsageError
+from testbed.errors import CommandMissing, DeadlinePassed, NodeExited, UsageError
 
 CHUNK = 65536
 STDERR = 2
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
+GONE = 404
+"""HTTP: what was asked for is not there."""
+
+USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What the engine gives a container whose image sets no PATH."""
 
 
 def execute(
@@ -38,7 +43,7 @@ def execute(
     """Run a command in a node's container and wait for its end.
 
     timeout: seconds; the engine cannot end a command, so one that runs longer goes on after
-    DeadlinePassed was raised. Raises NodeExited where the node does not run, UsageError where
+    DeadlinePassed was raised. Raises NodeExited where the node does not run, CommandMissing where
     the container holds no such command.
     """
     what = f"run {argv[0] if argv else 'nothing'} in node {node}"
@@ -55,8 +60,34 @@ def execute(
     with engine(what):
         status = engine_.client.exec_inspect(identity)["ExitCode"]
     if status in (NOT_FOUND, NOT_EXECUTABLE) and b"OCI runtime exec failed" in stdout + stderr:
-        raise UsageError(what, f"its image {_image(handle, node)} holds no such command")
+        raise missing(handle, node, argv)
     return Executed(int(status), stdout, stderr)
+
+
+def missing(handle: Handle, node: str, argv: Sequence[str]) -> CommandMissing:
+    """The error for a command that the node's image does not hold."""
+    image = handle.topology.node(node).image or "(built by Compose)"
+    return CommandMissing(f"run {argv[0]} in node {node}", f"its image {image} holds no such command")
+
+
+def holds(engine_: Engine, container: str, command: str) -> bool:
+    """Say, without running anything, whether a container has a command of that name in its PATH.
+
+    One that is named by its path is taken to be there. Of what the engine cannot tell (a PATH on a tmpfs)
+    only the run itself could.
+    """
+    if "/" in command:
+        return True
+    with engine(f"look for {command}"):
+        client = engine_.client
+        variables = client.inspect_container(container)["Config"].get("Env") or []
+        path = next((one.partition("=")[2] for one in variables if one.startswith("PATH=")), USUAL_PATH)
+        archive = f"{client.base_url}/v{client.api_version}/containers/{container}/archive"
+        return any(
+            client.head(archive, params={"path": f"{folder}/{command}"}).status_code != GONE
+            for folder in path.split(":")
+            if folder
+        )
 
 
 def _create(
@@ -150,7 +181,3 @@ def _close(connection: Any) -> None:
         response.close()
     with contextlib.suppress(OSError):  # closed by the other end already
         connection.close()
-
-
-def _image(handle: Handle, node: str) -> str:
-    return handle.topology.node(node).image or "(built by Compose)"

@@ -24,9 +24,14 @@ def command(node: str, own: bool, name: str | None, file: str | None, backend: s
     /proc/sys/net are under /sysnet. The lab stays up.
     """
     from testbed.cli.labs import attach, running
+    from testbed.errors import CommandMissing
 
     with attach(name, file, backend) as lab:
         node = running(lab, node)
         if own:
-            return lab.backend.terminal(lab.handle, node, ["sh"])
+            try:
+                return lab.backend.terminal(lab.handle, node, ["sh"])
+            except CommandMissing as exc:
+                hint = f"leave out --own: `testbed connect {node}` brings its own shell"
+                raise CommandMissing(exc.attempted, "its image holds no shell", hint) from exc
         return lab.backend.probe_terminal(lab.handle, node, ["env", f"PS1={node}# ", "bash", "--norc"])
