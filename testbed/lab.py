@@ -214,6 +214,14 @@ class Lab:
         """Name a part of a scenario in the running recording."""
         return self.journal.step(name)
 
+    def forget_neighbours(self) -> None:
+        """Have every node forget the MACs that it has learned; what was entered by hand stays.
+
+        Twice: who has not forgotten yet may ask who has, and would be learned from that.
+        """
+        for node in [*self, *self]:
+            node.forget_neighbours()
+
     def ping_all(self, timeout: float = 1.0) -> Reachability:
         """Have every node ask every other for an echo (ICMP), once; `timeout` in seconds."""
         return ping_all(self, timeout)

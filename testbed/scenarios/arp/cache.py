@@ -49,7 +49,7 @@ class ArpCache(Scenario):
         interface = f"net.ipv4.neigh.{lab.client.interface_on('lan-a')}"
         lab.client.sysctl(f"{interface}.base_reachable_time_ms", REACHABLE_MS)
         lab.client.sysctl(f"{interface}.delay_first_probe_time", DELAY_S)
-        lab.client.forget_neighbours()
+        lab.forget_neighbours()
         address = lab.neighbour.address_on("lan-a")
         with lab.step(TWICE), lab.neighbour.listen(PORT) as listener:
             self.tell(lab, listener, WORDS[0])

@@ -44,7 +44,7 @@ class ArpDuplicateAddress(Scenario):
         address = str(lab.neighbour.address_on("lan-a"))
         if self.second_owner:
             lab.bystander.add_address("lan-a", f"{address}/24")
-        lab.client.forget_neighbours()
+        lab.forget_neighbours()
         with lab.step(TALK), lab.client.udp(IP_RECVERR=1) as here, contextlib.suppress(OSError):
             here.send(b"who are you?", address, PORT)
             here.recv(timeout=2)  # ends with 'connection refused': nobody listens there

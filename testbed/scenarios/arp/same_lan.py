@@ -47,8 +47,7 @@ class ArpSameLan(Scenario):
     )
 
     def act(self, lab: Lab) -> None:
-        for host in (lab.client, lab.neighbour, lab.bystander):
-            host.forget_neighbours()
+        lab.forget_neighbours()
         with (
             lab.neighbour.listen(PORT) as listener,
             lab.client.connect(lab.neighbour, PORT) as ours,

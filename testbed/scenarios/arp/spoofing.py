@@ -59,7 +59,7 @@ class ArpSpoofing(Scenario):
             thief.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)
         lab.client.sysctl(f"net.ipv4.neigh.{own}.locktime", 0)
         lab.client.undo_later(lab.client.forget_neighbours)  # the lie must not outlive the scenario
-        lab.client.forget_neighbours()
+        lab.forget_neighbours()
         with lab.step(BEFORE):
             self.talk(lab)
         with lab.step(SPOOFED):

@@ -38,8 +38,7 @@ class ArpViaGateway(Scenario):
     places = ACROSS
 
     def act(self, lab: Lab) -> None:
-        for node in (lab.client, lab.router, lab.server):
-            node.forget_neighbours()
+        lab.forget_neighbours()
         with lab.client.connect(lab.server, PORT) as stream:
             stream.send(WORDS)
             stream.recv_exactly(len(WORDS))

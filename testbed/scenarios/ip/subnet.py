@@ -48,7 +48,7 @@ class IpSubnet(Scenario):
             lab.client.run(["ip", "-json", "-4", "route", "show", "table", "all", "dev", card], check=True)
             for address in edges(own_address(json.loads(said.stdout))):
                 lab.client.run(["ip", "-json", "route", "get", str(address)], check=True)
-        lab.client.forget_neighbours()
+        lab.forget_neighbours()
         for step, peer in ((NEAR, lab.neighbour), (FAR, lab.server)):
             with lab.step(step), peer.udp(PORT) as there, lab.client.udp() as here:
                 here.send(step.encode(), peer, PORT)

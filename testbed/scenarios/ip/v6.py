@@ -70,8 +70,7 @@ class IpV6(Scenario):
         lab.router.sysctl("net.ipv6.conf.all.forwarding", int(self.forwards))
         lab.client.add_route("fd00:b::/64", ROUTER["lan-a"])
         lab.server.add_route("fd00:a::/64", ROUTER["lan-b"])
-        for node in (lab.client, lab.router, lab.server):
-            node.forget_neighbours()
+        lab.forget_neighbours()
         with (
             lab.step(ACROSS),
             contextlib.suppress(OSError),
