@@ -7,9 +7,11 @@ operation is written once, above it, over the channel.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from testbed.backends.owner import DETACHED, Liveness, Owner
@@ -68,6 +70,7 @@ class Handle:
     containers: node -> the backend's identity of it; what the topology declares and is not
     there (any more) is missing.
     prefix: first two octets (`172.16`) where the file takes them from TESTBED_NET.
+    file: what must be named to find the lab again, where it does not bear its topology itself.
     """
 
     name: str
@@ -76,6 +79,12 @@ class Handle:
     topology: Topology
     containers: Mapping[str, str]
     prefix: str | None = None
+    file: Path | None = None
+
+    def logs_of(self, node: str) -> str:
+        """The command that shows what a node's program wrote."""
+        words = ["testbed", "logs", node, "-n", self.name, *(["-f", str(self.file)] if self.file else [])]
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def running(lab: Lab, node: str) -> str:
     if not state.running:
         ended = f" with {state.exit_code}" if state.exit_code is not None else ""
         raise NodeExited(
-            f"use node {name}", f"it is {state.status}{ended}", f"its output: testbed logs {name}"
+            f"use node {name}", f"it is {state.status}{ended}", f"its output: {lab.handle.logs_of(name)}"
         )
     return name
 

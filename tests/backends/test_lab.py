@@ -124,6 +124,7 @@ def test_a_lab_that_plain_compose_started_can_be_attached_to(name: str) -> None:
         with Lab.attach(name, file, environment=variables) as lab:
             assert lab["left"].run(["ping", "-c1", "-W1", "10.199.30.10"]).status == 0
             assert {node.name for node in lab} == {"west", "east", "left", "middle", "right"}
+            assert lab.handle.logs_of("west") == f"testbed logs west -n {name} -f {file}"
             with pytest.raises(LabFailed, match="docker compose started it"):
                 lab.backend.down(lab.handle)
         until(lambda: not remains(name), "the guest's probes are gone")

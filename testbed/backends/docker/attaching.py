@@ -75,6 +75,7 @@ def handle_of(
     project: str | None = None,
 ) -> Handle:
     """Return the handle on these containers."""
+    file = topology.source.path if project and topology.source else None
     project = project or labels.project_of(name)
     by_node = {
         node_name(container, topology): container
@@ -89,6 +90,7 @@ def handle_of(
         topology=resolved(topology, by_node, network_names(engine, project)),
         containers={node: container.id for node, container in by_node.items()},
         prefix=environment.get("TESTBED_NET"),
+        file=file,
     )
 
 

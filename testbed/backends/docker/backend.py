@@ -152,7 +152,7 @@ class DockerBackend:
             raise NodeExited(
                 f"open a probe at node {name}",
                 f"the node {acting.describe(state)}",
-                f"See what it said: testbed logs {name}",
+                f"See what it said: {handle.logs_of(name)}",
             )
         return self._probes_of(handle).open(name, acting.container_of(handle, name))
 
