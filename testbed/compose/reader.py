@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from testbed.compose import dotenv, models
+from testbed.compose import dependencies, dotenv, models
 from testbed.compose.assemble import Assembly, Declarations
 from testbed.compose.document import Document, mistake, shown
 from testbed.compose.document import Path as Place
@@ -117,14 +117,14 @@ def _topology(reading: Reading, file: models.ComposeFile, name: str, source: Sou
     )
     assembly = Assembly(reading, declared)
     active = {
-        key: service
-        for key, service in declared.services.items()
-        if _is_node(key, service, source.profiles, reading, declared)
+        key: service for key, service in declared.services.items() if _is_active(service, source.profiles)
     }
-    for network in _networks_in_use(assembly, active):
+    dependencies.check(declared.services, active, reading)
+    on_networks = {key: service for key, service in active.items() if _is_node(key, service, reading)}
+    for network in _networks_in_use(assembly, on_networks):
         assembly.add_network(network)
     nodes = []
-    for key, service in active.items():
+    for key, service in on_networks.items():
         nodes += assembly.nodes(key, service, environment_of(key, service, source.path.parent, reading))
     if not nodes:
         reading.complain(("services",), "no node", _why_no_node(declared))
@@ -147,29 +147,17 @@ def _contradictions(assembly: Assembly, topology: Topology) -> list[tuple[Place,
     return list(dict.fromkeys(found))
 
 
-def _is_node(
-    name: str, service: models.Service, profiles: tuple[str, ...], reading: Reading, declared: Declarations
-) -> bool:
-    """Say whether a service is a node of this lab: active, and with a network stack of its own."""
-    place: Place = ("services", name)
-    for other in service.depends_on:
-        if other not in declared.services:
-            guess = near(other, declared.services)
-            reading.complain(
-                (*place, "depends_on", other), "a service that is not declared", "one that is" + guess
-            )
+def _is_active(service: models.Service, profiles: tuple[str, ...]) -> bool:
+    return not service.profiles or "*" in profiles or any(profile in profiles for profile in service.profiles)
+
+
+def _is_node(name: str, service: models.Service, reading: Reading) -> bool:
+    """Say whether an active service is a node of this lab: one with a network stack of its own."""
     mode = service.network_mode
-    if mode is not None:
-        if service.networks:
-            reading.complain((*place, "network_mode"), f"{shown(mode)} beside 'networks'", "one of the two")
-        owner = mode.removeprefix("service:")
-        if owner != mode and owner not in declared.services:
-            guess = near(owner, declared.services)
-            reading.complain((*place, "network_mode"), shown(mode), "service: and a declared service" + guess)
-    active = (
-        not service.profiles or "*" in profiles or any(profile in profiles for profile in service.profiles)
-    )
-    return active and mode is None and service.provider is None
+    if mode is not None and service.networks:
+        place = ("services", name, "network_mode")
+        reading.complain(place, f"{shown(mode)} beside 'networks'", "one of the two")
+    return mode is None and service.provider is None
 
 
 def _networks_in_use(assembly: Assembly, active: Mapping[str, models.Service]) -> list[str]:

@@ -6,16 +6,24 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from testbed.compose import models
+from testbed.compose import container, kinds, models, ports
+from testbed.compose.declared import Declared
 from testbed.compose.document import Path, shown
 from testbed.compose.reading import Reading, near
 
-Model = TypeVar("Model", bound=models.Declared)
+Model = TypeVar("Model", bound=Declared)
 
-_NESTED: Final[dict[tuple[type[models.Declared], str | int], type[models.Declared]]] = {
+_NESTED: Final[dict[tuple[type[Declared], str | int], type[Declared]]] = {
     (models.Service, "networks"): models.Attachment,
     (models.Service, "deploy"): models.Deploy,
+    (models.Service, "depends_on"): models.Dependency,
     (models.Service, "env_file"): models.EnvFile,
+    (models.Service, "healthcheck"): container.Health,
+    (models.Service, "logging"): container.Logging,
+    (models.Service, "ports"): ports.LongPort,
+    (models.Deploy, "resources"): container.Resources,
+    (container.Resources, "limits"): container.Amounts,
+    (container.Resources, "reservations"): container.Amounts,
     (models.Network, "ipam"): models.Ipam,
     (models.Ipam, "config"): models.Pool,
 }
@@ -27,8 +35,8 @@ _ALLOWED: Final = {
     "dict": "a mapping",
     "string": "text; quote it",
     "missing": "a value for it",
-    "greater": f"0 to {models.LARGEST_SERVICE}",
-    "less": f"0 to {models.LARGEST_SERVICE}",
+    "greater": f"0 to {kinds.LARGEST_SERVICE}",
+    "less": f"0 to {kinds.LARGEST_SERVICE}",
 }
 """What is allowed, by the first word of pydantic's error type."""
 
@@ -49,8 +57,13 @@ def validate(model: type[Model], value: Any, path: Path, reading: Reading) -> Mo
 
 
 def _without(value: Any, where: tuple[str | int, ...]) -> Any:
-    """Return a value without the entry that an error is about, or without the nearest one above it."""
-    if where and isinstance(value, dict) and where[0] in value:
+    """Return a value without the entry that an error is about, or without the nearest one above it.
+
+    An entry that went with an earlier error of the same list is gone already.
+    """
+    if where and isinstance(value, dict):
+        if where[0] not in value:
+            return value
         inner = value[where[0]]
         rest = {key: item for key, item in value.items() if key != where[0]}
         if len(where) > 1 and isinstance(inner, dict) and where[1] in inner:
@@ -59,7 +72,7 @@ def _without(value: Any, where: tuple[str | int, ...]) -> Any:
     return {}
 
 
-def _explained(model: type[models.Declared], error: dict[str, Any]) -> tuple[str, str]:
+def _explained(model: type[Declared], error: dict[str, Any]) -> tuple[str, str]:
     """Return what was given and what is allowed."""
     kind: str = error["type"]
     if kind == "mistake":
@@ -68,10 +81,12 @@ def _explained(model: type[models.Declared], error: dict[str, Any]) -> tuple[str
         return _unknown_key(model, error["loc"])
     if kind == "missing":
         return f"no {error['loc'][-1]!r}", "a value for it"
+    if kind == "literal_error":
+        return shown(error["input"]), error["ctx"]["expected"]
     return shown(error["input"]), _ALLOWED.get(kind.partition("_")[0], error["msg"])
 
 
-def _unknown_key(model: type[models.Declared], where: tuple[str | int, ...]) -> tuple[str, str]:
+def _unknown_key(model: type[Declared], where: tuple[str | int, ...]) -> tuple[str, str]:
     for step in where[:-1]:
         model = _NESTED.get((model, step), model)
     known = model.known_keys()
