@@ -63,13 +63,22 @@ def ping_all(
 ) -> Reachability:
     """Ask for one echo between every two nodes, or from `sources` to `targets`; timeout in seconds.
 
-    A node that does not run reaches nobody, and says why; that is an answer too, no error.
+    A node that does not run reaches nobody, and nobody reaches it; why is an answer too, no error.
     """
     names = tuple(node.name for node in lab.topology.nodes)
     senders, receivers = tuple(sources or names), tuple(targets or names)
     pairs = [(sender, receiver) for sender in senders for receiver in receivers if sender != receiver]
+    involved = tuple(dict.fromkeys((*senders, *receivers)))
     with ThreadPoolExecutor(WORKERS) as pool:
-        pings = list(pool.map(lambda pair: ping(lab[pair[0]], lab[pair[1]], timeout), pairs))
+        states = dict(zip(involved, pool.map(lab.state, involved), strict=True))
+
+        def one(pair: tuple[str, str]) -> Ping:
+            for name in pair:
+                if not states[name].running:
+                    return Ping(*pair, "", None, f"{name} {states[name].described()}")
+            return ping(lab[pair[0]], lab[pair[1]], timeout)
+
+        pings = list(pool.map(one, pairs))
     return Reachability(senders, receivers, dict(zip(pairs, pings, strict=True)))
 
 

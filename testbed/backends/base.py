@@ -8,6 +8,7 @@ operation is written once, above it, over the channel.
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -105,6 +106,24 @@ class NodeState:
     def running(self) -> bool:
         """Whether the node has a network namespace that can be entered."""
         return self.status in ("running", "paused")
+
+    def described(self) -> str:
+        """What the node does, as a verb: "exited with 137 (SIGKILL), out of memory"."""
+        if self.status == "missing":
+            return "is gone: it has no container"
+        if self.status == "exited":
+            text = f"exited with {self.exit_code}"
+            if self.exit_code is not None and self.exit_code > 128:
+                text += f" ({_signal_name(self.exit_code - 128)})"
+            return text + (", out of memory" if self.out_of_memory else "")
+        return f"is {self.status}, {self.health}" if self.health else f"is {self.status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @dataclass(frozen=True, slots=True)

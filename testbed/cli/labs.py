@@ -31,9 +31,8 @@ def running(lab: Lab, node: str) -> str:
     name = lab[node].name
     state = lab.state(name)
     if not state.running:
-        ended = f" with {state.exit_code}" if state.exit_code is not None else ""
         raise NodeExited(
-            f"use node {name}", f"it is {state.status}{ended}", f"its output: {lab.handle.logs_of(name)}"
+            f"use node {name}", f"it {state.described()}", f"its output: {lab.handle.logs_of(name)}"
         )
     return name
 

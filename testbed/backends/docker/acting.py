@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal as signals
 import subprocess
 from collections.abc import Sequence
 
@@ -11,6 +10,8 @@ from testbed.backends.base import Handle, NodeState
 from testbed.backends.docker.client import Engine, engine
 from testbed.backends.docker.compose_cli import docker_command
 from testbed.errors import NodeExited
+
+describe = NodeState.described
 
 LAST_WORDS = 20
 """How many lines of a node's log an error quotes."""
@@ -64,25 +65,6 @@ def mac_of(engine_: Engine, handle: Handle, node: str, network: str) -> str:
     return str(mac)
 
 
-def describe(state: NodeState) -> str:
-    """Return what a node does, as a verb: "exited with 137 (SIGKILL), out of memory"."""
-    if state.status == "missing":
-        return "is gone: it has no container"
-    if state.status == "exited":
-        text = f"exited with {state.exit_code}"
-        if state.exit_code is not None and state.exit_code > 128:
-            text += f" ({_signal_name(state.exit_code - 128)})"
-        return text + (", out of memory" if state.out_of_memory else "")
-    return f"is {state.status}, {state.health}" if state.health else f"is {state.status}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signals.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 def logs(engine_: Engine, container: str, tail: int | None = None) -> bytes:
     """Return what a container wrote, standard output and error in order."""
     with engine("read a node's log"):
@@ -109,11 +91,11 @@ def act(engine_: Engine, verb: str, handle: Handle, node: str, **arguments: str)
         try:
             getattr(engine_.client, verb)(container, **arguments)
         except NotFound as error:
-            raise NodeExited(f"{verb} node {node}", f"it {describe(NodeState('missing'))}") from error
+            raise NodeExited(f"{verb} node {node}", f"it {NodeState('missing').described()}") from error
         except APIError as error:
             seen = state(engine_, handle, node)
             if error.status_code in (409, 500) and not seen.running:
-                raise NodeExited(f"{verb} node {node}", f"it {describe(seen)}") from error
+                raise NodeExited(f"{verb} node {node}", f"it {seen.described()}") from error
             raise
 
 

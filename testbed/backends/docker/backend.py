@@ -151,7 +151,7 @@ class DockerBackend:
         if not state.running:
             raise NodeExited(
                 f"open a probe at node {name}",
-                f"the node {acting.describe(state)}",
+                f"the node {state.described()}",
                 f"See what it said: {handle.logs_of(name)}",
             )
         return self._probes_of(handle).open(name, acting.container_of(handle, name))

@@ -106,12 +106,11 @@ def _create(
         try:
             created = engine_.client.exec_create(container, list(argv), stdin=wants_input, user=user or "")
         except NotFound as error:
-            raise NodeExited(what, f"the node {acting.describe(NodeState('missing'))}") from error
+            raise NodeExited(what, f"the node {NodeState('missing').described()}") from error
         except APIError as error:
             if error.status_code == 409:
-                raise NodeExited(
-                    what, f"the node {acting.describe(acting.state(engine_, handle, node))}"
-                ) from error
+                seen = acting.state(engine_, handle, node)
+                raise NodeExited(what, f"the node {seen.described()}") from error
             raise
     return str(created["Id"])
 

@@ -71,7 +71,8 @@ def matrix(found: Reachability) -> str:
 
     rows = [(source, *(cell(source, target) for target in found.targets)) for source in found.sources]
     lines = [table(rows, ("ms from \\ to", *found.targets))]
-    lines += [f"{one.source} to {one.target} {one.address}: {one.error}" for one in found.unreached]
+    for one in found.unreached:
+        lines.append(f"{one.source} to {f'{one.target} {one.address}'.rstrip()}: {one.error}")
     asked = len(list(found))
     lines.append(f"{asked - len(found.unreached)} of {asked} answered")
     return style().glyphs("\n".join(lines))
