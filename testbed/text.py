@@ -10,6 +10,13 @@ from __future__ import annotations
 
 import re
 
+# What a terminal takes as one (ECMA-48): CSI with its parameters up to the final byte (5.4), and OSC and the
+# other strings up to their end, BEL or ST (5.6, 8.3.89). A string without an end is none.
+_SEQUENCE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    "|(?:\x1b[]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90-\x9f\n]*(?:\x07|\x1b\\\\|\x9c)"
+)
+
 # C0 and C1 controls but newline and tab; DEL; marks that reverse the reading direction
 # (Unicode UAX #9); lone surrogates, which no encoder takes.
 _FORBIDDEN = re.compile(
@@ -18,10 +25,10 @@ _FORBIDDEN = re.compile(
 
 
 def clean(text: str | bytes) -> str:
-    """Return the text without control characters; newline and tab stay, CR LF becomes LF.
+    """Return the text without control characters and sequences; newline and tab stay, CR LF becomes LF.
 
     Bytes are read as UTF-8; what is not UTF-8 becomes U+FFFD.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    return _FORBIDDEN.sub("", text)
+    return _FORBIDDEN.sub("", _SEQUENCE.sub("", text))

@@ -12,12 +12,17 @@ from testbed.text import clean
 @pytest.mark.parametrize(
     ("given", "safe"),
     [
-        ("\x1b[31mred\x1b[0m\x07", "[31mred[0m"),
+        ("\x1b[31mred\x1b[0m\x07", "red"),
+        ("\x1b[1;38;5;9mbold\x1b[m and \x1b[2K\x1b[?25lplain", "bold and plain"),
+        ("\x1b]0;title\x07named \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "named link"),
+        ("broken off \x1b[31", "broken off "),
+        ("\x1b]0;no end of it\nnext", "]0;no end of it\nnext"),
+        ("no sequence: a[0m]", "no sequence: a[0m]"),
         ("line\r\nnext\ttab\n", "line\nnext\ttab\n"),
         (b"\xff caf\xc3\xa9 \x00", "� café "),
         ("abc\u202edcba", "abcdcba"),
         ("家族 👩‍👩‍👧", "家族 👩‍👩‍👧"),
-        ("\x9b2J\x7f", "2J"),
+        ("\x9b2J\x7f", ""),
     ],
 )
 def test_control_characters_go_and_words_stay(given: str | bytes, safe: str) -> None:

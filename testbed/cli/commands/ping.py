@@ -71,8 +71,9 @@ def matrix(found: Reachability) -> str:
 
     rows = [(source, *(cell(source, target) for target in found.targets)) for source in found.sources]
     lines = [table(rows, ("ms from \\ to", *found.targets))]
-    for one in found.unreached:
-        lines.append(f"{one.source} to {f'{one.target} {one.address}'.rstrip()}: {one.error}")
+    lines += [
+        f"{one.source} to {f'{one.target} {one.address}'.rstrip()}: {one.error}" for one in found.unreached
+    ]
     asked = len(list(found))
     lines.append(f"{asked - len(found.unreached)} of {asked} answered")
     return style().glyphs("\n".join(lines))
