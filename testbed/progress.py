@@ -64,7 +64,7 @@ class Plain(Display):
 
     def lab_is_up(self, name: str, nodes: int, seconds: float) -> None:
         """Tell that a lab is up."""
-        self._line(f"lab {name} is up: {nodes} nodes in {seconds:.1f} s")
+        self._line(f"lab {name} is up: {nodes} node{'s' if nodes != 1 else ''} in {seconds:.1f} s")
 
     def note(self, text: str) -> None:
         """Tell it."""

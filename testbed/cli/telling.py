@@ -58,7 +58,9 @@ def tell_end(finished: Finished) -> None:
     from testbed.report import text
 
     folder = finished.folder
-    look = [f"testbed report {finished.run.id} --open", f"wireshark {folder / 'capture.pcapng'}"]
+    look = [f"testbed report {finished.run.id} --open"]
+    if any(result.evidence is not None for result in finished.run.results):
+        look.append(f"wireshark {folder / 'capture.pcapng'}")
     look += [
         f"testbed run --attach {name} … ; testbed down {name}    (the lab is kept)" for name in finished.kept
     ]

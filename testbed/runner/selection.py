@@ -57,7 +57,7 @@ def _named(name: str) -> list[Selected]:
     found = [Selected(scenario, ENTRY_POINT) for scenario in installed if _fits(scenario.id, name)]
     if not found:
         known = [*builtin_ids(), *(scenario.id for scenario in installed)]
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "`testbed list` shows them; a file's name ends in .py"
         raise UsageError(f"select scenario {name!r}", "there is none of that id", hint)
     return found

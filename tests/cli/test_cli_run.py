@@ -226,6 +226,7 @@ def test_a_lab_of_another_shape_skips_aloud(tmp_path: Path) -> None:
     small_lab(tmp_path, {"left": {}, "right": {}})
     told = succeeded(call("run", "tcp.handshake", "tcp.close", "tcp.reset", cwd=tmp_path))
     assert "3 skipped" in told
+    assert "wireshark" not in told
     assert "client:lan-a" in told
 
 

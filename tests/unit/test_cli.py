@@ -86,6 +86,7 @@ def test_the_version_is_said() -> None:
         (["run", "--timeout", "x"], 2, "--timeout"),
         (["run", "--jobs", "0"], 2, "--jobs"),
         (["run", "tcp.handshak"], 2, "did you mean tcp.handshake?"),
+        (["run", "no.such"], 2, "`testbed list` shows them"),
         (["run", "-k", "tcp and"], 2, "-k"),
         (["run", "--attach", "x", "--jobs", "2"], 2, "the lab that is up is one"),
         (["list", "-k", "arp and tcp"], 5, "fits none"),

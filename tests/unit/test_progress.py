@@ -51,10 +51,12 @@ def test_plain_lines_tell_what_takes_long_or_goes_wrong() -> None:
     shown.lab("one", Progress("image", "testbed/host:1", "building"))
     shown.lab("one", Progress("node", "client", "exited", "with 1"))
     shown.lab_is_up("one", 5, 1.25)
+    shown.lab_is_up("two", 1, 0.5)
     assert stream.getvalue().splitlines() == [
         "lab one: image testbed/host:1 building",
         "lab one: node client exited: with 1",
         "lab one is up: 5 nodes in 1.2 s",
+        "lab two is up: 1 node in 0.5 s",
     ]
 
 
