@@ -84,13 +84,15 @@ def run(
     environment: Mapping[str, str],
     said: Callable[[Said], None],
     deadline: float,
+    inherited: tuple[int, ...] = (),
 ) -> Outcome:
     """Run `docker compose …` to its end. However this ends, no process of it is left.
 
-    deadline: seconds. Raises DeadlinePassed, with Compose's last words.
+    deadline: seconds. inherited: file descriptors that it is to have.
+    Raises DeadlinePassed, with Compose's last words.
     """
     command = [docker_command(), "compose", "--ansi", "never", "--progress", "plain", *arguments]
-    with _in_own_session([*_dies_with_us(), *command], environment) as process:
+    with _in_own_session([*_dies_with_us(), *command], environment, inherited) as process:
         complaints: list[str] = []
         reader = threading.Thread(target=_read, args=(process, said, complaints), daemon=True)
         reader.start()
@@ -117,12 +119,13 @@ def _read(process: subprocess.Popen[str], said: Callable[[Said], None], complain
 
 @contextlib.contextmanager
 def _in_own_session(
-    command: Sequence[str], environment: Mapping[str, str]
+    command: Sequence[str], environment: Mapping[str, str], inherited: tuple[int, ...]
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env={**os.environ, **environment}, text=True, errors="replace", start_new_session=True,
+        env={**os.environ, **environment}, text=True, errors="replace",
+        start_new_session=True, pass_fds=inherited,
     )  # fmt: skip
     try:
         yield process

@@ -11,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from testbed.backends.base import Handle, NodeState, Owner, Progress, Report
 from testbed.backends.docker import (
@@ -23,6 +22,7 @@ from testbed.backends.docker import (
     images,
     inventory,
     labels,
+    laid_over,
     readiness,
     removal,
 )
@@ -145,23 +145,22 @@ class Start:
             labels.OWNER: str(self.owner) if self.owner else DETACHED,
             labels.STARTER: str(self.owner or Owner.current()),
         }
-        profiles = self.topology.source.profiles if self.topology.source else ()
-        with TemporaryDirectory(prefix="testbed-up-") as folder:
-            over = Path(folder, "labels.json")
-            over.write_text(compose_file.override(self.topology, file, common), encoding="utf-8")
-            arguments = [
-                f"--project-name={self.project}", f"--file={file}", f"--file={over}",
-                *(f"--profile={profile}" for profile in profiles),
-                "up", "--detach", "--no-deps", "--quiet-pull", *self._services(),
-            ]  # fmt: skip
+        options = [f"--project-name={self.project}", *(f"--profile={name}" for name in self._profiles())]
+        over = compose_file.override(self.topology, file, common)
+        with laid_over.readable(over) as (beside, inherited):
+            up = ["up", "--detach", "--no-deps", "--quiet-pull", *self._services()]
             outcome = compose_cli.run(
-                arguments,
+                [*options, f"--file={file}", f"--file={beside}", *up],
                 environment=self._environment(),
                 said=self._tell,
                 deadline=self.deadline + fetching,
+                inherited=inherited,
             )
         if outcome.status != 0:
             raise self._diagnose(outcome)
+
+    def _profiles(self) -> tuple[str, ...]:
+        return self.topology.source.profiles if self.topology.source else ()
 
     def _services(self) -> list[str]:
         return list(dict.fromkeys(node.service for node in self.topology.nodes))
