@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Self
 from testbed.actions import Journal
 from testbed.backends.base import Backend, Executed, Handle, NodeState, Owner, Report, ignore
 from testbed.cable import Cable
-from testbed.compose import find_file, load, shipped_file, wished_images
-from testbed.errors import NodeExited, ProbeDied, UsageError
+from testbed.compose import find_file, load, shipped_file, wished_images, with_lines
+from testbed.errors import InvalidComposeFile, NodeExited, ProbeDied, UsageError
 from testbed.interrupts import shielded
 from testbed.node import Node
 from testbed.prefixes import with_free_prefix
@@ -93,9 +93,12 @@ class Lab:
         def start(topology: Topology) -> Handle:
             run_id = secrets.token_hex(6)
             called = name or f"{topology.name[:30]}-{run_id[:6]}"
-            return backend.up(
-                topology, called, run_id=run_id, owner=owner, progress=progress, deadline=deadline
-            )
+            try:
+                return backend.up(
+                    topology, called, run_id=run_id, owner=owner, progress=progress, deadline=deadline
+                )
+            except InvalidComposeFile as error:
+                raise with_lines(path, error) from error
 
         return cls(backend, with_free_prefix(path, given, tuple(profiles), start), ours=True)
 

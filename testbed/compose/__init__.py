@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from testbed.errors import InvalidComposeFile
     from testbed.topology import Topology
 
-__all__ = ["FILE_NAMES", "find_file", "load", "shipped_file", "wished_images"]
+__all__ = ["FILE_NAMES", "find_file", "load", "shipped_file", "wished_images", "with_lines"]
 
 FILE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """The names that Compose looks for, the first found first taken."""
@@ -51,6 +52,13 @@ def wished_images(path: Path) -> dict[str, str]:
     from testbed.compose import wishes
 
     return wishes.wished_images(path)
+
+
+def with_lines(path: Path, error: InvalidComposeFile) -> InvalidComposeFile:
+    """Return what a backend refuses a file for, with the lines of the file."""
+    from testbed.compose import lines
+
+    return lines.with_lines(path, error)
 
 
 def find_file(start: Path) -> Path | None:

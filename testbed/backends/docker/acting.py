@@ -50,6 +50,16 @@ def state(engine_: Engine, handle: Handle, node: str) -> NodeState:
     )
 
 
+def why_not_started(engine_: Engine, container: str) -> str:
+    """Return why the engine could not start a container; nothing where it could, or was not asked to.
+
+    Of what the engine says only the end is about the node: ``exec: "/nosuch": stat …``.
+    """
+    with engine("look at a node that was not started"):
+        said = str(engine_.client.inspect_container(container)["State"].get("Error") or "")
+    return said[said.find("exec: ") :] if "exec: " in said else said
+
+
 def mac_of(engine_: Engine, handle: Handle, node: str, network: str) -> str:
     """Return the MAC that the engine gave a node's interface on a network of the file."""
     from testbed.backends.docker.attaching import network_names

@@ -24,6 +24,7 @@ from testbed.backends.docker import (
     labels,
     laid_over,
     readiness,
+    refusal,
     removal,
 )
 from testbed.backends.docker.client import Engine
@@ -157,7 +158,7 @@ class Start:
                 inherited=inherited,
             )
         if outcome.status != 0:
-            raise self._diagnose(outcome)
+            raise refusal.of(file, options, self._environment(), self.deadline) or self._diagnose(outcome)
 
     def _profiles(self) -> tuple[str, ...]:
         return self.topology.source.profiles if self.topology.source else ()
@@ -199,8 +200,11 @@ class Start:
             )
         for container in self._ours():
             state = container.node_state
+            node = attaching.node_name(container, self.topology)
             if readiness.failed(state):
-                return self._exited(attaching.node_name(container, self.topology), container, state)
+                return self._exited(node, container, state)
+            if why := acting.why_not_started(self.engine, container.id):
+                return NodeExited(f"start lab {self.name!r}", f"node {node} cannot be started: {why}")
         missing = images.missing(self.engine, self.topology)
         if missing:
             return images.not_here(missing, outcome.text)
