@@ -22,15 +22,22 @@ from tests.scenarios.falsifying import Perform
 
 @pytest.fixture(scope="session")
 def lab_of(lab: Lab) -> Iterator[Callable[[type[Scenario]], Lab]]:
-    """Give the lab that a scenario acts on: the shared one, or one of its own topology, brought up once."""
-    up: dict[Path, Lab] = {shipped_file(): lab}
+    """Give the lab that a scenario acts on: the shared one, or one of its own topology.
+
+    Of the latter there is one at a time, for the health checks of idle nodes cost time too.
+    """
+    own: dict[Path, Lab] = {}
     with ExitStack() as stack:
 
         def lab_of(scenario: type[Scenario]) -> Lab:
             file = lab_file(Selected(scenario), shipped_file())
-            if file not in up:
-                up[file] = stack.enter_context(Lab.up(file, f"{lab.name}-{len(up)}"))
-            return up[file]
+            if file == shipped_file():
+                return lab
+            if file not in own:
+                stack.close()
+                own.clear()
+                own[file] = stack.enter_context(Lab.up(file, f"{lab.name}-{file.stem}"))
+            return own[file]
 
         yield lab_of
 
