@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from testbed.cli.completing import complete_labs
 from testbed.errors import UsageError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from testbed.backends.base import Backend
     from testbed.topology import Topology
 
@@ -56,6 +55,7 @@ def file_option(command: F) -> F:
         "--file",
         "file",
         metavar="FILE",
+        type=click.Path(),
         help="The Compose file (default: the one in this folder, else the shipped one).",
     )(command)
 
@@ -67,9 +67,14 @@ def backend_option(command: F) -> F:
 
 def name_option(command: F) -> F:
     """-n NAME: the lab that a command is about."""
-    return click.option("-n", "--name", "name", metavar="NAME", help="The lab, where more than one is up.")(
-        command
-    )
+    return click.option(
+        "-n",
+        "--name",
+        "name",
+        metavar="NAME",
+        shell_complete=complete_labs,
+        help="The lab, where more than one is up.",
+    )(command)
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
@@ -133,16 +138,6 @@ def chosen_backend(given: str | None) -> Backend:
     from testbed.backends.docker import DockerBackend
 
     return DockerBackend()
-
-
-def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete scenarios' ids, and names of Python files."""
-    from click.shell_completion import CompletionItem
-
-    from testbed.scenario import builtin_ids
-
-    ids = [name for name in builtin_ids() if name.startswith(incomplete)]
-    return [CompletionItem(name) for name in ids] or [CompletionItem(incomplete, type="file")]
 
 
 def of_group(option: str) -> str | None:

@@ -51,6 +51,16 @@ def call(*args: str, cwd: Path, stdin: bytes = b"", patience: float = PATIENCE, 
     return Called(answer.returncode, answer.stdout.decode(), answer.stderr.decode())
 
 
+def completed(line: str, cwd: Path, **more: str) -> list[str]:
+    """What bash would offer at the end of a line; nothing may be said beside it."""
+    asking = {"_TESTBED_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    answer = subprocess.run(
+        command(), cwd=cwd, capture_output=True, text=True, check=True, env=environment(**asking, **more)
+    )
+    assert answer.stderr == ""
+    return [offer.partition(",")[2] for offer in answer.stdout.split()]
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """What to press, or which signal to send, once a pattern has been shown."""

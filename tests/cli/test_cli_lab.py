@@ -11,8 +11,23 @@ from pathlib import Path
 import pytest
 
 from tests.backends.engine_view import wiping_alone
-from tests.cli.calling import CTRL_C, ROOT, Key, call, command, environment, on_terminal
+from tests.cli.calling import CTRL_C, ROOT, Key, call, command, completed, environment, on_terminal
 from tests.cli.conftest import succeeded
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("testbed exec -n LAB s", "server"),
+        ("testbed logs -n LAB client n", "neighbour"),
+        ("testbed down LA", "LAB"),
+        ("testbed run --attach LA", "LAB"),
+    ],
+)
+def test_labs_and_nodes_are_completed(lab: str, folder: Path, line: str, offered: str) -> None:
+    """The shell offers the labs that are up, and the nodes of the one that is named."""
+    typed = line.replace("LAB", lab).replace("LA", lab[:-1])
+    assert completed(typed, folder) == [offered.replace("LAB", lab)]
 
 
 def test_ps_names_the_lab_and_its_nodes(lab: str, folder: Path) -> None:

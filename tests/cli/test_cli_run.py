@@ -281,23 +281,6 @@ def test_sigterm_does_the_same(tmp_path: Path, number: signal.Signals) -> None:
     assert labs_of(last_run(tmp_path)) == []
 
 
-@pytest.mark.parametrize("stderr", [subprocess.PIPE, subprocess.STDOUT])
-def test_a_run_goes_on_when_nobody_reads_it_any_more(lab: str, tmp_path: Path, stderr: int) -> None:
-    """`testbed run … | head -1`, with progress in the pipe or not: all run, and the folder is whole."""
-    with subprocess.Popen(
-        command("run", "--attach", lab, "tcp.reset", "arp.via-gateway"), cwd=tmp_path, env=environment(),
-        stdout=subprocess.PIPE, stderr=stderr,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        running.stdout.close()
-        running.wait(timeout=60)
-    assert running.returncode == 0
-    run = last_run(tmp_path)
-    verdicts = json.loads((run / "verdicts.json").read_bytes())
-    assert [one["status"] for one in verdicts["scenarios"]] == ["passed", "passed"]
-    assert (run / "report.html").exists()
-
-
 def test_a_killed_run_leaves_readable_evidence(tmp_path: Path) -> None:
     """SIGKILL: what was recorded before can be judged; `wipe` removes what is left of the lab."""
     with subprocess.Popen(

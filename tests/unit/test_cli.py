@@ -309,18 +309,6 @@ def test_no_colours_and_nothing_that_moves_in_a_pipe(capture: Path) -> None:
     assert b"\x1b" not in run("decode", str(capture), "--format", "ladder", TERM="xterm-256color").stdout
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(shell: str) -> None:
-    """Each shell gets a script that asks testbed."""
-    assert b"_TESTBED_COMPLETE" in run("completion", shell).stdout
-
-
-def test_ids_are_completed() -> None:
-    """The shell completes the ids of scenarios."""
-    answer = run(_TESTBED_COMPLETE="bash_complete", COMP_WORDS="testbed run tcp.h", COMP_CWORD="2")
-    assert answer.stdout.decode().split(",")[-1].strip() == "tcp.handshake"
-
-
 def test_the_page_of_commands_names_them_all() -> None:
     """docs/commands.md leaves no command out."""
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import IO
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_nodes
 from testbed.cli.options import Written, backend_option, file_option, name_option
 
 
@@ -20,7 +21,7 @@ from testbed.cli.options import Written, backend_option, file_option, name_optio
     "testbed capture client:lan-a server --seconds 10 -w both.pcapng",
     "testbed capture client:lo -c 20 -w - | testbed decode -",
 )
-@click.argument("places", metavar="[NODE[:NET]]...", nargs=-1)
+@click.argument("places", metavar="[NODE[:NET]]...", nargs=-1, shell_complete=complete_nodes)
 @click.option(
     "-w", "target", metavar="FILE|-", type=Written(), required=True, help="Where to; - is standard output."
 )

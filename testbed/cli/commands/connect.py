@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_nodes
 from testbed.cli.options import backend_option, file_option, name_option
 
 
 @with_examples(
     "connect", "testbed connect client", "testbed connect --own server", "testbed connect -n second router"
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes)
 @click.option("--own", is_flag=True, help="A shell in the node's own container, if its image holds one.")
 @name_option
 @file_option

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_labs
 from testbed.cli.options import backend_option, file_option
 
 
 @with_examples("down", "testbed down", "testbed down second", "testbed down --all")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_labs)
 @click.option("--all", "everything", is_flag=True, help="All labs that are up.")
 @file_option
 @backend_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_nodes
 from testbed.cli.options import backend_option, file_option, name_option
 
 
@@ -15,7 +16,7 @@ from testbed.cli.options import backend_option, file_option, name_option
     "testbed exec --probe router -- sh -c 'echo 0 > /sysnet/ipv4/ip_forward'",
     "testbed exec --probe client -- ping -c 3 172.16.20.10",
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes)
 @click.argument("argv", metavar="-- CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--probe", is_flag=True, help="With the network tools, in the node's network namespace.")
 @name_option

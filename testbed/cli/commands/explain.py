@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     "testbed explain tcp.handshake",
     "testbed explain ./mine.py",
 )
-@click.argument("ids", metavar="ID|FILE...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID|FILE...", nargs=-1, required=True, shell_complete=complete_ids)
 def command(ids: tuple[str, ...]) -> None:
     """Explain a scenario: the lesson, its claim, checks and mutants."""
     from testbed.cli.output import show, style

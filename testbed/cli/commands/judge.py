@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_runs
 from testbed.cli.options import format_option
 
 
 @with_examples(
     "judge", "testbed judge latest", "testbed judge .testbed/runs/20261123-061601-4f2a --format json"
 )
-@click.argument("run", default="latest")
+@click.argument("run", default="latest", shell_complete=complete_runs)
 @click.option("-v", "--verbose", is_flag=True, help="Say what was seen where a check passed, too.")
 @click.option("--ladder", is_flag=True, help="Draw every scenario's ladder.")
 @format_option("text", "json", "junit")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_ids
 from testbed.cli.options import format_option
 
 
@@ -14,7 +15,7 @@ from testbed.cli.options import format_option
     "testbed list tcp",
     'testbed list -k "transport and not handshake" --format json',
 )
-@click.argument("ids", metavar="[ID|FILE]...", nargs=-1)
+@click.argument("ids", metavar="[ID|FILE]...", nargs=-1, shell_complete=complete_ids)
 @click.option("-k", "narrowed", metavar="EXPR", default="", help='Only what fits, e.g. "tcp and not close".')
 @format_option("text", "json")
 def command(ids: tuple[str, ...], narrowed: str, fmt: str) -> None:

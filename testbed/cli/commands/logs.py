@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_nodes
 from testbed.cli.options import backend_option, file_option, name_option
 
 
 @with_examples("logs", "testbed logs", "testbed logs server --tail 20", "testbed logs --follow client server")
-@click.argument("nodes", metavar="[NODE]...", nargs=-1)
+@click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
 @click.option("--follow", "followed", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--tail", metavar="N", type=click.IntRange(0), help="The last N lines of each.")
 @name_option

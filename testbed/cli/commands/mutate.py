@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from testbed.cli.command import with_examples
-from testbed.cli.options import backend_option, complete_ids, file_option, format_option
+from testbed.cli.completing import complete_ids
+from testbed.cli.options import backend_option, file_option, format_option
 
 
 @with_examples(

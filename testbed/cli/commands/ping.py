@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_nodes
 from testbed.cli.options import backend_option, file_option, format_option, name_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @with_examples("ping", "testbed ping", "testbed ping client server", "testbed ping --format json")
-@click.argument("nodes", metavar="[NODE]...", nargs=-1)
+@click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
 @click.option(
     "--timeout", metavar="S", type=click.FloatRange(0.1), default=1.0, help="Seconds for each echo."
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_runs
 from testbed.cli.options import Written
 
 
 @with_examples("report", "testbed report --open", "testbed report 20261123-061601-4f2a -o lesson.html")
-@click.argument("run", default="latest")
+@click.argument("run", default="latest", shell_complete=complete_runs)
 @click.option("-o", "target", metavar="FILE", type=Written(), help="Where to write it.")
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
 def command(run: str, target: str | None, opened: bool) -> None:

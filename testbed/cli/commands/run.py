@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from testbed.cli.command import with_examples
-from testbed.cli.options import Written, backend_option, complete_ids, file_option, format_option
+from testbed.cli.completing import complete_ids, complete_labs
+from testbed.cli.options import Written, backend_option, file_option, format_option
 
 
 @with_examples(
@@ -24,7 +25,12 @@ from testbed.cli.options import Written, backend_option, complete_ids, file_opti
 @click.option("-k", "narrowed", metavar="EXPR", default="", help='Only what fits, e.g. "tcp and not close".')
 @click.option("-x", "first", is_flag=True, help="End at the first verdict that is failed or unknown.")
 @click.option("--keep", is_flag=True, help="Leave the lab up.")
-@click.option("--attach", metavar="NAME", help="Run on a lab that is up, whatever was done to it.")
+@click.option(
+    "--attach",
+    metavar="NAME",
+    shell_complete=complete_labs,
+    help="Run on a lab that is up, whatever was done to it.",
+)
 @click.option("--timeout", metavar="S", type=click.FloatRange(min=0, min_open=True), help="Seconds for each.")
 @click.option("--repeat", metavar="N", type=click.IntRange(1), default=1, help="Run each N times.")
 @click.option("--seed", metavar="N", type=click.IntRange(0), help="Repeat what an earlier run drew by lot.")

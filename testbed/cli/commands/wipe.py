@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from testbed.cli.command import with_examples
+from testbed.cli.completing import complete_labs
 from testbed.cli.options import backend_option
 
 
 @with_examples("wipe", "testbed wipe", "testbed wipe lab        also when it is alive")
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_labs)
 @backend_option
 def command(names: tuple[str, ...], backend: str | None) -> None:
     """Remove what labs that are no longer alive left behind.
