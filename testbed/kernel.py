@@ -271,7 +271,13 @@ class Kernel(Remote):
 
 
 def which_network(declared: Declared, topology: Topology, row: Mapping[str, Any]) -> str | None:
-    """Tell an interface's network by its MAC where one is declared, else by its addresses."""
+    """Tell an interface's network by the MAC that it got at the start, else by its addresses.
+
+    What does not lead out of the node is on no network, even where it has an interface's MAC (a bridge, a
+    VLAN) or has taken its address.
+    """
+    if not row["leads_out"]:
+        return None
     for interface in declared.interfaces:
         if interface.mac and interface.mac == row["mac"]:
             return interface.network

@@ -64,7 +64,11 @@ def address_text(data: bytes) -> str:
 
 
 def read_link(body: bytes) -> dict[str, Any]:
-    """An interface: name, MAC, MTU, whether it is up and has a carrier, the peer's index, its counters."""
+    """An interface: name, MAC, MTU, whether it is up and has a carrier, the peer's index, its counters.
+
+    leads_out: its other end, or what it sits on, is in another network namespace (IFLA_LINK_NETNSID):
+    it is a cable's end, and no bridge, VLAN or tunnel of the node's own.
+    """
     _, _, index, flags, _ = _LINK.unpack_from(body)
     found = attributes(body, _LINK.size)
     counters = struct.unpack_from("=8Q", found[23]) if len(found.get(23, b"")) >= 64 else (0,) * 8
@@ -78,6 +82,7 @@ def read_link(body: bytes) -> dict[str, Any]:
         "carrier": bool(flags & IFF_RUNNING),
         "loopback": bool(flags & IFF_LOOPBACK),
         "peer": _word(found.get(5)),
+        "leads_out": 37 in found,
         "counters": dict(zip(names, counters, strict=True)),
     }
 

@@ -28,6 +28,7 @@ class Interface:
 
     address, address6: as declared, with the network's prefix length; None where the engine chooses.
     mac: as declared, six lower-case octets joined by ':'; None where the engine chooses.
+    Of a lab that is up, what the engine chose is here too.
     """
 
     network: str

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.compose import shipped_file
 from testbed.errors import LabFailed, LabNotFound, NodeExited, UsageError
 from testbed.lab import Lab
 from tests.backends.engine_view import LABS, docker, remains, until
@@ -111,6 +112,27 @@ def test_a_broken_lab_can_be_attached_to(name: str, two_hosts: Path) -> None:
             matrix = guest.ping_all(timeout=0.3)
             assert matrix["left", "right"].error.startswith("left exited with")
             assert matrix["right", "left"].error.startswith("left exited with")
+
+
+@pytest.mark.parametrize("network", ["lan-a", "lan-b"])
+def test_an_interface_is_known_when_its_address_is_gone(name: str, network: str) -> None:
+    """Somebody took its address away, then we came: the interface is still the end of that cable."""
+    with Lab.up(shipped_file(), name, environment={}) as first:
+        was = first.router.interface_on(network)
+        first.router.run(["ip", "address", "flush", "dev", was], check=True)
+        with Lab.attach(name) as lab:
+            assert lab.router.interface_on(network) == was
+
+
+def test_what_a_node_builds_on_an_interface_is_not_the_interface(lab: Lab) -> None:
+    """A switch takes the MAC of a port, and may take its address: the cable still ends at the port."""
+    node, was = lab.bystander, lab.bystander.interface_on("lan-a")
+    bridge = ["above", "address", node.mac_on("lan-a"), "type", "bridge"]
+    with lab.undo.scope():
+        node.change(["ip", "link", "add", *bridge], ["ip", "link", "delete", "above"])
+        node.run(["ip", "address", "add", f"{node.address_on('lan-a')}/24", "dev", "above"], check=True)
+        found = {row["name"]: row["network"] for row in node.interfaces()}
+    assert found == {"lo": "lo", was: "lan-a", "above": "above"}
 
 
 def test_a_lab_that_plain_compose_started_can_be_attached_to(name: str) -> None:

@@ -116,7 +116,7 @@ def resolved(
     containers: dict[str, inventory.Container],
     networks: dict[str, inventory.Network],
 ) -> Topology:
-    """Return the topology with the subnets and addresses that the engine chose filled in."""
+    """Return the topology with the subnets, addresses and MACs that the engine chose filled in."""
     subnets = {name: network.subnets for name, network in networks.items()}
     return dataclasses.replace(
         topology,
@@ -153,7 +153,8 @@ def _resolved_interface(interface: Interface, seen: object) -> Interface:
         address = ipaddress.IPv4Interface(f"{seen['IPAddress']}/{seen['IPPrefixLen']}")
     if address6 is None and seen.get("GlobalIPv6Address"):
         address6 = ipaddress.IPv6Interface(f"{seen['GlobalIPv6Address']}/{seen['GlobalIPv6PrefixLen']}")
-    return dataclasses.replace(interface, address=address, address6=address6)
+    mac = interface.mac or (seen.get("MacAddress") or "").lower() or None
+    return dataclasses.replace(interface, address=address, address6=address6, mac=mac)
 
 
 def _first(candidates: Iterable[object], kind: type[T]) -> T | None:
