@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import command, environment
+from tests.cli.calling import PATIENCE, command, environment
 
 
 @pytest.mark.parametrize("stderr", [subprocess.PIPE, subprocess.STDOUT])
@@ -20,7 +20,7 @@ def test_a_run_goes_on_when_nobody_reads_it_any_more(lab: str, tmp_path: Path, s
     ) as running:  # fmt: skip
         assert running.stdout is not None
         running.stdout.close()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     assert running.returncode == 0
     run = tmp_path / ".testbed/runs/latest"
     verdicts = json.loads((run / "verdicts.json").read_bytes())
