@@ -92,6 +92,25 @@ def last_words(engine_: Engine, container: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines()) or "    (it said nothing)"
 
 
+UNFROZEN, TRIES = "unable to freeze", 5
+"""What runc says where a process of the node began just then (a health check): then it is tried again."""
+
+
+def _ask(engine_: Engine, verb: str, container: str, arguments: dict[str, str]) -> None:
+    from docker.errors import APIError
+
+    ask = getattr(engine_.client, verb)
+    for _ in range(TRIES - 1):
+        try:
+            ask(container, **arguments)
+        except APIError as error:
+            if UNFROZEN not in str(error):
+                raise
+        else:
+            return
+    ask(container, **arguments)
+
+
 def act(engine_: Engine, verb: str, handle: Handle, node: str, **arguments: str) -> None:
     """Kill, pause or unpause a node; raise NodeExited where it does not run."""
     from docker.errors import APIError, NotFound
@@ -99,7 +118,7 @@ def act(engine_: Engine, verb: str, handle: Handle, node: str, **arguments: str)
     container = container_of(handle, node)
     with engine(f"{verb} node {node}"):
         try:
-            getattr(engine_.client, verb)(container, **arguments)
+            _ask(engine_, verb, container, arguments)
         except NotFound as error:
             raise NodeExited(f"{verb} node {node}", f"it {NodeState('missing').described()}") from error
         except APIError as error:
