@@ -60,11 +60,11 @@ class AppConcurrent(Scenario):
 
     @staticmethod
     def by_client(seen: Evidence, manner: str) -> Mapping[int, tuple[Segments, Segments]]:
-        """What each client of a crowd said and what it heard, by its port, as the client's host sees it."""
-        talk = seen.during(manner).at("client:lan-a").tcp.port(PORT)
+        """What each client of a crowd said and what it heard, by its port."""
+        spoken = talk(seen, manner)
         said: dict[int, list[Frame]] = defaultdict(list)
         heard: dict[int, list[Frame]] = defaultdict(list)
-        for frame in talk.with_data:
+        for frame in spoken.with_data:
             tcp = tcp_of(frame)
             if tcp.destination_port == PORT:
                 said[tcp.source_port].append(frame)
@@ -72,8 +72,8 @@ class AppConcurrent(Scenario):
                 heard[tcp.destination_port].append(frame)
         return {
             port: (
-                Segments(said[port], f"from {port} {talk.what}", talk.markers),
-                Segments(heard[port], f"to {port} {talk.what}", talk.markers),
+                Segments(said[port], f"from {port} {spoken.what}", spoken.markers),
+                Segments(heard[port], f"to {port} {spoken.what}", spoken.markers),
             )
             for port in said
         }
@@ -84,7 +84,7 @@ class AppConcurrent(Scenario):
 
     @check("with a thread for each none waits for another: the last is answered before the first goodbye")
     def threads_let_none_wait(self, seen: Evidence) -> Finding:
-        return expect_none_waits(self.by_client(seen, THREADS))
+        return expect_none_waits(self.by_client(seen, THREADS), first_to_leave(seen, THREADS))
 
     @check(f"by one loop, all {GUESTS} are answered, each with its own words")
     def loop_answers_all(self, seen: Evidence) -> Finding:
@@ -92,7 +92,7 @@ class AppConcurrent(Scenario):
 
     @check("with one loop for all none waits for another either")
     def loop_lets_none_wait(self, seen: Evidence) -> Finding:
-        return expect_none_waits(self.by_client(seen, LOOP))
+        return expect_none_waits(self.by_client(seen, LOOP), first_to_leave(seen, LOOP))
 
     mutants = (
         Mutant(
@@ -107,7 +107,7 @@ class AppConcurrent(Scenario):
         ),
         Edit(
             "a thread answers one late",
-            lambda seen: answered_late(seen, THREADS),
+            edits.moved(lambda seen: first_answer(seen, THREADS), THREADS),
             kills=(threads_let_none_wait,),
         ),
         Edit(
@@ -117,35 +117,36 @@ class AppConcurrent(Scenario):
         ),
         Edit(
             "the loop answers one late",
-            lambda seen: answered_late(seen, LOOP),
+            edits.moved(lambda seen: first_answer(seen, LOOP), LOOP),
             kills=(loop_lets_none_wait,),
         ),
     )
 
 
 def expect_all_answered(talks: Mapping[int, tuple[Segments, Segments]]) -> Finding:
-    """Pass when as many clients as came said different things, and each heard its own."""
+    """Pass when as many clients as came said different things, and each heard its own and said goodbye.
+
+    Who is answered only because those before it broke off has lost its patience too: it says no goodbye.
+    """
     texts = {said.payload.removesuffix(FAREWELL) for said, _ in talks.values()}
-    wrong = [said for said, heard in talks.values() if heard.payload != said.payload.removesuffix(FAREWELL)]
+    wrong = [said for said, heard in talks.values() if said.payload != heard.payload + FAREWELL]
     return expect(
         (len(texts), len(wrong)),
         (GUESTS, 0),
         cite=wrong or [said for said, _ in talks.values()],
-        what="different texts; those that did not come back",
+        what="different texts; those that did not come back before a goodbye",
     )
 
 
-def expect_none_waits(talks: Mapping[int, tuple[Segments, Segments]]) -> Finding:
-    """Pass when all were answered before the first of them said goodbye."""
+def expect_none_waits(talks: Mapping[int, tuple[Segments, Segments]], leaving: Frame) -> Finding:
+    """Pass when all were answered before the first of them left, with a goodbye or without."""
     answers = [heard.first for _, heard in talks.values()]
     last_answer = max(answers, key=lambda frame: frame.time_ns)
-    goodbyes = [said.last for said, _ in talks.values() if said.last.packet.payload == FAREWELL]
-    first_goodbye = min(goodbyes, key=lambda frame: frame.time_ns)
     return expect_that(
-        len(answers) == GUESTS and last_answer.time_ns < first_goodbye.time_ns,
-        f"{GUESTS} answers before the first goodbye",
-        cite=(last_answer, first_goodbye),
-        seen=len([a for a in answers if a.time_ns < first_goodbye.time_ns]),
+        len(answers) == GUESTS and last_answer.time_ns < leaving.time_ns,
+        f"{GUESTS} answers before the first leaves",
+        cite=(last_answer, leaving),
+        seen=len([a for a in answers if a.time_ns < leaving.time_ns]),
     )
 
 
@@ -154,7 +155,15 @@ def first_answer(seen: Evidence, manner: str) -> Segments:
     return next(iter(AppConcurrent.by_client(seen, manner).values()))[1][:1]
 
 
-def answered_late(seen: Evidence, manner: str) -> Evidence:
-    """Let that segment have come at the very end, when all have said goodbye."""
-    late = seen.step(manner).end_ns - first_answer(seen, manner).first.time_ns
-    return edits.delayed(lambda _: first_answer(seen, manner), late / 1e9)(seen)
+def first_to_leave(seen: Evidence, manner: str) -> Frame:
+    """The segment with which the first of a crowd says goodbye, or breaks off."""
+    return (
+        talk(seen, manner)
+        .sent.where(lambda f: f.packet.payload == FAREWELL or tcp_of(f).fin or tcp_of(f).rst, "leaving:")
+        .first
+    )
+
+
+def talk(seen: Evidence, manner: str) -> Segments:
+    """What a crowd and its server say, as the clients' host sees it."""
+    return seen.during(manner).at("client:lan-a").tcp.port(PORT)
