@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import time
 from collections.abc import Callable, Collection, Generator
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from testbed import pcapng
+from testbed.cli.output import discard
 from testbed.errors import UsageError
 from testbed.evidence import LOOPBACK
 from testbed.interrupts import shielded
@@ -125,6 +125,6 @@ def capture(
     except KeyboardInterrupt:
         pass  # it is how a capture ends
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        discard(file.fileno())
     file.flush()
     return count

@@ -17,10 +17,10 @@ class ReaderGone(Exception):
     """Whoever read standard output has closed it."""
 
 
-def discard() -> None:
-    """Send what is still to be printed on standard output nowhere."""
+def discard(descriptor: int = 1) -> None:
+    """Send nowhere what is still to be written: to standard output, or to another file that is open."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from testbed.checks import Verdict
 from testbed.evidence import LOOPBACK, Citation, Evidence, Frame
+from testbed.packets.makers import is_group
 from testbed.report.hops import Hop, hops, place_of
 from testbed.report.housekeeping import housekeeping
 from testbed.report.journeys import journeys
@@ -172,7 +173,7 @@ def _names(cited: Citers, frames: Iterable[Frame]) -> tuple[str, ...]:
 def _is_group(frame: Frame) -> bool:
     """Whether the destination MAC is a multicast or the broadcast address (IEEE 802 §8.2)."""
     ethernet = frame.packet.ethernet
-    return ethernet is not None and bool(int(ethernet.destination[:2], 16) & 1)
+    return ethernet is not None and is_group(ethernet.destination)
 
 
 def _of_actors(evidence: Evidence, part: set[str]) -> set[str]:

@@ -14,6 +14,7 @@ from testbed.programs import program
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
+    from testbed.node import Node
 
 Breakage = Callable[["Lab"], None]
 
@@ -110,10 +111,8 @@ def forwards_port(port: int, to: str, router: str = "router", network: str = "la
 
     def breaks(lab: Lab) -> None:
         own = lab[router].address_on(network)
-        table = "table ip testbed_door"
-        chain = "add chain ip testbed_door in { type nat hook prerouting priority dstnat; }"
-        rule = f"add rule ip testbed_door in ip daddr {own} tcp dport {port} dnat to {lab[to].addresses[0]}"
-        lab[router].change(["nft", f"add {table}; {chain}; {rule}"], ["nft", f"delete {table}"])
+        rule = f"ip daddr {own} tcp dport {port} dnat to {lab[to].addresses[0]}"
+        add_rules(lab[router], "door", "nat hook prerouting priority dstnat", rule)
 
     return breaks
 
@@ -186,13 +185,8 @@ def keeps_ttl(router: str = "router") -> Breakage:
     """The router takes nothing off the TTL: one is added to 1, 2 and 64 before it takes one off."""
 
     def breaks(lab: Lab) -> None:
-        node = lab[router]
-        rules = "".join(
-            f"add rule ip testbed_ttl in ip ttl {ttl} ip ttl set {ttl + 1} accept; " for ttl in (1, 2, 64)
-        )
-        chain = "add chain ip testbed_ttl in { type filter hook prerouting priority -300; }"
-        table = "table ip testbed_ttl"
-        node.change(["nft", f"add {table}; {chain}; {rules}"], ["nft", f"delete {table}"])
+        rules = (f"ip ttl {ttl} ip ttl set {ttl + 1} accept" for ttl in (1, 2, 64))
+        add_rules(lab[router], "ttl", "filter hook prerouting priority -300", *rules)
 
     return breaks
 
@@ -209,10 +203,7 @@ def swaps_words(port: int, text: bytes, one: int, other: int, router: str = "rou
         places = [f"@ih,{8 * at},16" for at in (one, other)]
         was = " ".join(f"{place} {word}" for place, word in zip(places, words, strict=True))
         now = " ".join(f"{place} set {word}" for place, word in zip(places, reversed(words), strict=True))
-        table = "table ip testbed_swap"
-        chain = "add chain ip testbed_swap in { type filter hook forward priority 0; }"
-        rule = f"add rule ip testbed_swap in tcp dport {port} {was} {now}"
-        lab[router].change(["nft", f"add {table}; {chain}; {rule}"], ["nft", f"delete {table}"])
+        add_rules(lab[router], "swap", "filter hook forward priority 0", f"tcp dport {port} {was} {now}")
 
     return breaks
 
@@ -239,11 +230,18 @@ def follows_no_connections(router: str = "router") -> Breakage:
     Docker's rules for its DNS have the kernel of every node follow connections; this excepts all packets
     before it would join them (its priority is -400: NF_IP_PRI_CONNTRACK_DEFRAG).
     """
+    return lambda lab: add_rules(lab[router], "plain", "filter hook prerouting priority -450", "notrack")
 
-    def breaks(lab: Lab) -> None:
-        table = "table ip testbed_plain"
-        chain = "add chain ip testbed_plain in { type filter hook prerouting priority -450; }"
-        rule = "add rule ip testbed_plain in notrack"
-        lab[router].change(["nft", f"add {table}; {chain}; {rule}"], ["nft", f"delete {table}"])
 
-    return breaks
+def add_rules(node: Node, name: str, hook: str, *rules: str) -> None:
+    """Give a node rules of nftables for IPv4, in a table of their own that goes with them.
+
+    hook: type, hook and priority of their chain, as nft(8) writes them.
+    """
+    table = f"ip testbed_{name}"
+    added = [
+        f"add table {table}",
+        f"add chain {table} in {{ type {hook}; }}",
+        *(f"add rule {table} in {rule}" for rule in rules),
+    ]
+    node.change(["nft", "; ".join(added)], ["nft", f"delete table {table}"])

@@ -43,13 +43,13 @@ STRANGER = bytes.fromhex("02005e000099")  # a MAC that no card of a lab has
 
 def rewritten(choose: Choice, where: slice, value: bytes) -> EditFunction:
     """Put other bytes at a place of the chosen frames."""
+    return changed(choose, lambda frame: _with_bytes(frame, where, value))
 
-    def change(frame: Frame) -> Frame:
-        data = bytearray(frame.data)
-        data[where] = value
-        return frame.replaced(data=bytes(data), original_length=frame.original_length)
 
-    return changed(choose, change)
+def _with_bytes(frame: Frame, where: slice, value: bytes) -> Frame:
+    data = bytearray(frame.data)
+    data[where] = value
+    return frame.replaced(data=bytes(data), original_length=frame.original_length)
 
 
 def counting(choose: Choice, where: slice, step: int) -> EditFunction:
@@ -61,8 +61,7 @@ def counting(choose: Choice, where: slice, step: int) -> EditFunction:
 
         def change(frame: Frame) -> Frame:
             value = (turns[frame.number] * step % 256**size).to_bytes(size, "big")
-            data = frame.data[: where.start] + value + frame.data[where.stop :]
-            return frame.replaced(data=data, original_length=frame.original_length)
+            return _with_bytes(frame, where, value)
 
         return seen.map_frames(lambda frame: change(frame) if frame.number in turns else frame)
 

@@ -11,8 +11,6 @@ from testbed.backends.docker.client import Engine, engine
 from testbed.backends.docker.compose_cli import docker_command
 from testbed.errors import NodeExited
 
-describe = NodeState.described
-
 LAST_WORDS = 20
 """How many lines of a node's log an error quotes."""
 
@@ -100,15 +98,14 @@ def _ask(engine_: Engine, verb: str, container: str, arguments: dict[str, str]) 
     from docker.errors import APIError
 
     ask = getattr(engine_.client, verb)
-    for _ in range(TRIES - 1):
+    for left in reversed(range(TRIES)):
         try:
             ask(container, **arguments)
         except APIError as error:
-            if UNFROZEN not in str(error):
+            if not left or UNFROZEN not in str(error):
                 raise
         else:
             return
-    ask(container, **arguments)
 
 
 def act(engine_: Engine, verb: str, handle: Handle, node: str, **arguments: str) -> None:

@@ -58,6 +58,7 @@ class DockerBackend:
         self._lock = threading.Lock()
         self._owned: dict[tuple[str, str], int] = {}
         self._fetched: dict[str, bool] = {}
+        self._fetching = threading.Lock()
 
     def versions(self) -> dict[str, str]:
         """Return the versions of engine, API, Compose and the engine's kernel."""
@@ -76,7 +77,7 @@ class DockerBackend:
 
     def fetch(self, image: str, progress: Report = ignore) -> bool:
         """Say whether an image is here, or has been got from a registry now: asked once in a process."""
-        with self._lock:
+        with self._fetching:  # not the lock of the probes: a pull can take minutes
             if image not in self._fetched:
                 self._fetched[image] = fetching.fetch(self._engine, image, progress)
             return self._fetched[image]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from testbed.backends.base import Progress, Report, ignore
+from testbed.backends.docker import images
 from testbed.backends.docker.client import Engine, engine
 
 QUIET = 20.0
@@ -12,16 +13,11 @@ QUIET = 20.0
 def fetch(engine_: Engine, image: str, progress: Report = ignore) -> bool:
     """Say whether an image is here, or a registry gives it now. Raises EngineUnavailable."""
     import requests.exceptions
-    from docker.errors import APIError, ImageNotFound
+    from docker.errors import APIError
     from docker.utils import parse_repository_tag
 
-    with engine(f"look for image {image}"):
-        try:
-            engine_.client.inspect_image(image)  # type: ignore[no-untyped-call]
-        except ImageNotFound:
-            pass
-        else:
-            return True
+    if images.is_here(engine_, image):
+        return True
     patient = Engine(timeout=QUIET)
     name, tag = parse_repository_tag(image)
     progress(Progress("image", image, "pulling"))

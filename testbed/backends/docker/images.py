@@ -64,17 +64,25 @@ def _files(folder: Path) -> str:
     return number.hexdigest()[:16]
 
 
-def missing(engine_: Engine, topology: Topology) -> dict[str, str]:
-    """Return node -> image for the images of the topology that are not here."""
+def is_here(engine_: Engine, image: str) -> bool:
+    """Whether the engine has an image."""
     from docker.errors import ImageNotFound
 
-    absent = set()
-    for image in {node.image for node in topology.nodes if node.image}:
-        with engine(f"look for image {image}"):
-            try:
-                engine_.client.inspect_image(image)  # type: ignore[no-untyped-call]
-            except ImageNotFound:
-                absent.add(image)
+    with engine(f"look for image {image}"):
+        try:
+            engine_.client.inspect_image(image)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return False
+    return True
+
+
+def missing(engine_: Engine, topology: Topology) -> dict[str, str]:
+    """Return node -> image for the images of the topology that are not here."""
+    absent = {
+        image
+        for image in {node.image for node in topology.nodes if node.image}
+        if not is_here(engine_, image)
+    }
     return {node.name: node.image for node in topology.nodes if node.image in absent}
 
 

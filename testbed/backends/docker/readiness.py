@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from testbed.backends.base import NodeState, Progress, Report
-from testbed.backends.docker import acting, attaching
+from testbed.backends.docker import attaching
 from testbed.backends.docker.inventory import Container
 from testbed.errors import DeadlinePassed, NodeExited
 from testbed.topology import Topology
@@ -55,7 +55,7 @@ def wait_until_ready(
         if not waiting:
             return containers
         if now > until:
-            seen = ", ".join(f"{node} {acting.describe(state)}" for node, state in waiting.items())
+            seen = ", ".join(f"{node} {state.described()}" for node, state in waiting.items())
             raise DeadlinePassed(f"wait for the nodes of lab {topology.name!r}", f"at the deadline, {seen}")
         time.sleep(PAUSE)
 

@@ -213,7 +213,7 @@ class Start:
     def _exited(self, node: str, container: inventory.Container, state: NodeState) -> NodeExited:
         words = acting.last_words(self.engine, container.id)
         return NodeExited(
-            f"start lab {self.name!r}", f"node {node} {acting.describe(state)}; its last words:\n{words}"
+            f"start lab {self.name!r}", f"node {node} {state.described()}; its last words:\n{words}"
         )
 
     def _ours(self) -> list[inventory.Container]:
