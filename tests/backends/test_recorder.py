@@ -6,6 +6,7 @@ import functools
 import os
 import secrets
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,7 +198,12 @@ def test_a_full_disk_is_a_hole_and_what_came_before_is_kept(
     request.addfinalizer(functools.partial(subprocess.run, ["umount", "--lazy", str(tmp_path)], check=True))
     recorder = Recorder(lab, spool=tmp_path, memory=50_000)
     recorder.begin()
+    kept = threading.Event()  # a node hands its frames over in its own time
+    recorder.subscribe(
+        lambda one: kept.set() if one.vantage == "server:lan-b" and one.data.endswith(b"early") else None
+    )
     lab.client.tcp_echo(lab.server, b"early")
+    assert kept.wait(10)
     frame = b"\xff" * 6 + b"\x02" * 6 + b"\x88\xb6" + b"x" * 1400
     for _ in range(20):
         lab.client.send_frame("lan-a", frame, count=50)
