@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FrameHandler = Callable[[RawFrame], None]
 
 # Seconds that the markers of the other nodes of a LAN may take to arrive.
-FOREIGN_MARKS = 0.25
+FOREIGN_MARKS = 1.0
 # Before a slice is cut, nothing must have come for QUIET seconds; that is waited for at most CALM_LIMIT.
 QUIET, CALM_LIMIT = 0.03, 0.25
 
@@ -125,7 +125,12 @@ class Recorder:
         The handler is called in the channels' threads, so it must neither block nor fail.
         """
         self._handlers.append(handler)
-        return lambda: self._handlers.remove(handler)
+
+        def end() -> None:
+            with self._handling:
+                self._handlers.remove(handler)
+
+        return end
 
     def _on_batch(self, tap: Tap, batch: bytes) -> None:
         self._last_batch = time.monotonic()

@@ -131,7 +131,7 @@ class Running:
         self._stopping = False
         self._arrived = threading.Condition()
         self._marks: dict[tuple[str, int, str], int] = {}
-        self._drained = 0
+        self._begun = self._drained = 0
         self._counts = {"received": 0, "dropped": 0}
         self._counting = threading.Lock()
         self._failure: BaseException | None = None
@@ -188,17 +188,22 @@ class Running:
         return seen, {name: why for name, why in missing.items() if name not in seen}
 
     def _await_marks(self, expected: set[tuple[str, int, str]]) -> None:
-        """Wait until these have come, or will not: the socket was empty, and more time has passed."""
-        drained = self._drained
-        self._hurry.set()
-        os.eventfd_write(self._wake, 1)
+        """Wait until these have come, or will not: the socket was empty after more time had passed."""
 
         def arrived() -> bool:
             return self._failure is not None or expected <= self._marks.keys()
 
         with self._arrived:
-            self._arrived.wait_for(lambda: arrived() or self._drained > drained, BACKLOG_DEADLINE)
-            self._arrived.wait_for(arrived, MARK_DEADLINE)
+            self._await_emptied(arrived)
+            if not self._arrived.wait_for(arrived, MARK_DEADLINE):
+                self._await_emptied(arrived)  # the thread may have been kept from it all the while
+
+    def _await_emptied(self, enough: Callable[[], bool]) -> None:
+        """Wait until the socket has been emptied once more, beginning now, or it is enough."""
+        wanted = self._begun + 1
+        self._hurry.set()
+        os.eventfd_write(self._wake, 1)
+        self._arrived.wait_for(lambda: enough() or self._drained >= wanted, BACKLOG_DEADLINE)
 
     def _work(self) -> None:
         """Gather frames for a while, hand them over, again; the thread's body."""
@@ -223,6 +228,7 @@ class Running:
 
     def _empty(self) -> None:
         """Hand over all frames that wait in the socket."""
+        self._begun += 1
         batch = bytearray()
         marks: dict[tuple[str, int, str], int] = {}
         for name, time_ns, flags, original, frame in receive(self._socket):
@@ -248,6 +254,7 @@ class Running:
             batch.clear()
         with self._arrived:
             self._marks.update(marks)
-            self._drained += drained
+            if drained:
+                self._drained = self._begun
             self._arrived.notify_all()
         marks.clear()

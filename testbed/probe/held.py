@@ -45,8 +45,7 @@ class Held:
         poller = select.poll()
         poller.register(self.sock, events)
         poller.register(self._wake, select.POLLIN)
-        left = deadline - time.monotonic()
-        if left <= 0 or not poller.poll(left * 1000):
+        if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):  # looks, however late it is
             raise Deadline(f"{doing}: not done in time")
         if self._closing:
             raise OSError(errno.EBADF, "closed by another thread")

@@ -17,6 +17,7 @@ import errno
 import json
 import os
 import select
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 EVERY, QUIET_EVERY = 0.010, 0.100
 # Seconds without a change after which it is quiet.
 QUIET_AFTER = 0.3
+# Seconds that the thread may take to look when it is asked to.
+LOOK_DEADLINE = 10.0
 _MONITOR_BUFFER = 4 * 1024 * 1024
 _GROUPS = (
     routing.GROUP_LINK
@@ -70,6 +73,8 @@ class Sampler:
         self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._passed = threading.Condition()
+        self._begun = self._ended = 0  # looks
 
     @property
     def running(self) -> bool:
@@ -90,6 +95,7 @@ class Sampler:
         if self._thread is not None:
             raise ValueError("it is being sampled already")
         self._stopping = False
+        self._begun = self._ended = 0
         monitor = Netlink(ROUTE, _GROUPS, _MONITOR_BUFFER)
         asking = routing.open_route()
         self._names = {row["index"]: row["name"] for row in routing.links(asking)}
@@ -113,6 +119,7 @@ class Sampler:
 
         What changed until now has been sent when this returns.
         """
+        self._await_look()
         rows = self._sockets.look()
         asking = routing.open_route()
         try:
@@ -139,6 +146,16 @@ class Sampler:
         """Take a sample, 10 ms after the last one at the earliest: something may have changed."""
         os.eventfd_write(self._wake, 1)
 
+    def _await_look(self) -> None:
+        """Have the thread look, where one samples, and wait until it has told what it saw."""
+        if self._thread is None:
+            return
+        wanted = self._begun + 1
+        self.look_now()
+        with self._passed:
+            if not self._passed.wait_for(lambda: self._ended >= wanted, LOOK_DEADLINE):
+                self._event("failed", f"sampling: it did not look for {LOOK_DEADLINE:g} s")
+
     def _work(self, monitor: Netlink, asking: Netlink) -> None:
         poller = select.poll()
         poller.register(monitor.socket, select.POLLIN)
@@ -151,6 +168,7 @@ class Sampler:
                     self._clear_wake()
                     self._urgent.wait(max(0.0, looked + EVERY - time.monotonic()))
                 self._urgent.clear()
+                self._begun += 1
                 looked = time.monotonic()
                 told = self._announced(monitor)
                 told += self._polled_neighbours(monitor, asking)
@@ -158,12 +176,19 @@ class Sampler:
                     self._event("samples", json.dumps(told))
                 if self._sockets.look_for_changes() or told:
                     changed = time.monotonic()
+                self._look_ended(self._begun)
         except BaseException as error:
             self._event("failed", f"sampling: {type(error).__name__}: {error}")
             raise
         finally:
+            self._look_ended(sys.maxsize)
             monitor.close()
             asking.close()
+
+    def _look_ended(self, number: int) -> None:
+        with self._passed:
+            self._ended = number
+            self._passed.notify_all()
 
     def _clear_wake(self) -> None:
         try:
