@@ -182,7 +182,7 @@ def expect_held(states: States, state: str, at_least: float) -> Finding:
 def expect_held_until(states: States, state: str, lost: Frame, again: Frame) -> Finding:
     """Pass when a lost segment kept a socket in a state, until the segment was sent again.
 
-    The state is seen after the first sending, and not left before the second.
+    again: the copy that came through. The state is seen before it is sent, and not left sooner.
     """
     held = states.held(state)
     cites = citations_of(lost, again, held)

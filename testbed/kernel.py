@@ -74,14 +74,18 @@ class Kernel(Remote):
         counters: dict[str, int] = self.call("system.counters")
         return counters
 
-    def await_tcp_state(self, stream: Stream, *states: str, timeout: float = 5.0) -> None:
+    def await_tcp_state(
+        self, stream: Stream, *states: str, timeout: float = 5.0, every: float = 0.001
+    ) -> None:
         """Wait until this node's kernel has a stream's connection in one of the states.
 
         states: as RFC 9293 writes them, `FIN-WAIT-2`; `CLOSED` for no socket any more. The
-        stream may be either end's. DeadlinePassed, with the sockets there are, after `timeout` seconds.
+        stream may be either end's. every: seconds between two looks. DeadlinePassed, with the sockets
+        there are, after `timeout` seconds.
         """
         with self.doing("await_tcp_state", states=list(states)):
-            self._await_socket(stream, {} if states == ("CLOSED",) else {"state": list(states)}, timeout)
+            condition = {} if states == ("CLOSED",) else {"state": list(states)}
+            self._await_socket(stream, condition, timeout, every)
 
     def await_neighbour(self, address: str | IPAddress, *states: str, timeout: float = 5.0) -> None:
         """Wait until the neighbour table has an address in one of the states: `REACHABLE`, `STALE`.
@@ -106,7 +110,9 @@ class Kernel(Remote):
         with self.doing("await_queue", unread=unread):
             self._await_socket(stream, {"receive_queue": unread}, timeout)
 
-    def _await_socket(self, stream: Stream, condition: Mapping[str, Any], timeout: float) -> None:
+    def _await_socket(
+        self, stream: Stream, condition: Mapping[str, Any], timeout: float, every: float = 0.001
+    ) -> None:
         own = stream.node is self
         local, remote = (stream.local, stream.remote) if own else (stream.remote, stream.local)
         wanted = {
@@ -116,7 +122,7 @@ class Kernel(Remote):
         try:
             self.call(
                 "system.await_sockets", within=timeout, timeout=timeout, wanted={**wanted, **condition},
-                least=int(bool(condition)), most=None if condition else 0,
+                least=int(bool(condition)), most=None if condition else 0, every=every,
             )  # fmt: skip
         except TimeoutError as error:
             words = " ".join(f"{key}={value}" for key, value in condition.items()) or "gone"

@@ -93,7 +93,7 @@ class Process:
         """What it has written to stdout so far."""
         return self._ended.stdout if self._ended is not None else bytes(self._look()["stdout"])
 
-    def wait_output(self, text: str, timeout: float = 5.0) -> str:
+    def wait_output(self, text: str, timeout: float = 20.0) -> str:
         """Wait until it has written a text, to stdout or stderr; return all that it wrote.
 
         DeadlinePassed after `timeout` seconds, TestbedError when it ended without, both with its words.
@@ -140,9 +140,10 @@ class Process:
     def terminate(self) -> Completed:
         """End it with SIGTERM, after a second with SIGKILL; return how it ended and what it wrote."""
         if self._ended is None:
-            with self.node.doing("terminate", pid=self.pid):
+            with self.node.doing("terminate", pid=self.pid) as doing:
                 answer = self.node.call("processes.stop", within=2.0, number=self._number)
                 self._ended = completed(self.argv, answer, 0)
+                doing.result = {"status": self._ended.status}
         return self._ended
 
     def close(self) -> None:

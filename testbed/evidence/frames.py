@@ -89,9 +89,9 @@ class Frames(Sequence[Frame]):
 
     @property
     def only(self) -> Frame:
-        """The single one; NothingSeen when there is none, ValueError when there are more."""
+        """The single one; NothingSeen when there is none, or more."""
         if len(self) > 1:
-            raise ValueError(f"{len(self)} frames where one was expected: {self.what}")
+            raise NothingSeen(f"a single one {self.what}: there are {len(self)}", self.citations)
         return self[0]
 
     def where(self, test: Callable[[Frame], bool], what: str) -> Self:
@@ -275,20 +275,30 @@ class Segments(IpFrames):
         return self.where(lambda f: flags_of(f) == {"ACK"} and not f.packet.payload, "pure ACK")
 
     @property
-    def sent_twice(self) -> tuple[Frame, Frame]:
-        """The first segment that was sent again, and its first repetition; NothingSeen when none was.
+    def copies(self) -> Segments:
+        """The segment that was sent again, the first of them, with its copies; NothingSeen when none was.
 
         The same numbers, flags and data from the same end. Meant for where it is sent: a segment
         that was lost on its way is seen once where it arrives.
         """
-        first: dict[tuple[object, ...], Frame] = {}
+
+        alike: dict[tuple[object, ...], list[Frame]] = {}
+        again: list[Frame] = []
         for frame in self:
             tcp = tcp_of(frame)
             key = (sender(frame), tcp.sequence, tcp.acknowledgment, flags_of(frame), frame.packet.payload)
-            if key in first:
-                return first[key], frame
-            first[key] = frame
+            copies = alike.setdefault(key, [])
+            copies.append(frame)
+            again = again or (copies if len(copies) > 1 else [])
+        if again:
+            return type(self)(again, f"copies, {self.what}", self.markers)
         raise NothingSeen(f"a repetition among {self.what}", self.citations or self.markers_cited)
+
+    @property
+    def sent_twice(self) -> tuple[Frame, Frame]:
+        """The first two of `copies`."""
+        first, again = self.copies[:2]
+        return first, again
 
     @property
     def connections(self) -> tuple[Connection, ...]:
@@ -313,9 +323,7 @@ class Segments(IpFrames):
         end = min(pieces, default=0)
         for offset in sorted(pieces):
             if offset > end:
-                raise ValueError(
-                    f"{self.what}: {offset - end} bytes are missing before frame data at {offset}"
-                )
+                raise NothingSeen(f"{offset - end} bytes of {self.what}, from the {end}th on", self.citations)
             data += pieces[offset][end - offset :]
             end = max(end, offset + len(pieces[offset]))
         return bytes(data)

@@ -24,7 +24,12 @@ IMPOSTOR = 18888  # a port for what stands in for a real server
 
 def claims_address(thief: str, owner: str, network: str) -> Breakage:
     """A second node takes a node's address on a network: two answer for it."""
-    return lambda lab: lab[thief].add_address(network, f"{lab[owner].address_on(network)}/24")
+
+    def breaks(lab: Lab) -> None:
+        lab[thief].undo_later(lab.forget_neighbours)  # who believed it must not do so for longer
+        lab[thief].add_address(network, f"{lab[owner].address_on(network)}/24")
+
+    return breaks
 
 
 def knows_already(asker: str, owner: str, network: str) -> Breakage:
@@ -150,6 +155,7 @@ def offloads(node: str, network: str) -> Breakage:
     """A node hands its card frames above the MTU, for the card to cut (TSO, GSO)."""
 
     def breaks(lab: Lab) -> None:
+        lab.recorder.start()  # which turns them off
         features = ("tx", "sg", "gso", "tso")
         card = ["ethtool", "-K", lab[node].interface_on(network)]
         lab[node].run([*card, *(word for name in features for word in (name, "on"))], check=True)

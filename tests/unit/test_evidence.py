@@ -71,11 +71,31 @@ def test_payload_is_whole_where_sequence_numbers_wrap() -> None:
 
 
 def test_a_hole_in_a_stream_is_not_papered_over() -> None:
-    """Bytes that were never seen raise, they are not left out in silence."""
+    """Bytes that were never seen are not left out in silence."""
     data = build.PSH | build.ACK
     holed = evidence().edited(frames=(segment(1, 1, data, 100, 1, b"ab"), segment(2, 2, data, 105, 1, b"cd")))
-    with pytest.raises(ValueError, match="3 bytes are missing"):
+    with pytest.raises(NothingSeen, match="3 bytes of TCP at client:lan-a, from the 2th on"):
         _ = holed.at("client:lan-a").tcp.payload
+
+
+def test_a_segment_is_known_again_in_all_its_copies() -> None:
+    """The first that was repeated, whatever came between; what was sent once is no copy."""
+    data = build.PSH | build.ACK
+    said = ((1, 100, b"ab"), (2, 102, b"cd"), (3, 104, b"ef"), (4, 102, b"cd"), (5, 102, b"cd"))
+    sent = evidence().edited(frames=tuple(segment(n, n, data, at, 1, text) for n, at, text in said))
+    segments = sent.at("client:lan-a").tcp
+    assert numbers(segments.copies) == [2, 4, 5]
+    assert [frame.number for frame in segments.sent_twice] == [2, 4]
+    with pytest.raises(NothingSeen, match="a repetition among"):
+        _ = segments[:3].copies
+
+
+def test_where_there_are_two_none_is_the_only_one() -> None:
+    """A network that says a thing twice is told so: it is no mistake of the check."""
+    segments = evidence().at("client:lan-a").tcp
+    assert segments.syns.only is segments.syns[0]
+    with pytest.raises(NothingSeen, match="a single one with data TCP at client:lan-a: there are 3"):
+        _ = segments.with_data.only
 
 
 def test_a_step_is_a_part_of_the_recording() -> None:

@@ -27,7 +27,7 @@ TEXTS = (
 )
 TOGETHER = "three clients come at once"
 OWN_PROGRAM = "the lesson's own client"
-PATIENCE = 1.0  # seconds to wait for an answer that should be there in milliseconds
+PATIENCE = 15.0  # seconds to wait for an answer that should be there in milliseconds
 GUESTS = ("client", "neighbour", "bystander")
 
 
@@ -59,19 +59,21 @@ class AppClientServer(Scenario):
         "server:lan-b",
     )
 
+    patience = PATIENCE
+
     def act(self, lab: Lab) -> None:
         with lab.step(TOGETHER):
             guests = []
             for name in GUESTS:
-                stream = lab[name].connect(lab.server, PORT, timeout=3)
+                stream = lab[name].connect(lab.server, PORT)
                 stream.send(TEXTS[0].encode())  # the first hears it back at once, the others must wait
                 guests.append(stream)
             for stream in guests:  # see them connected, before the first is through
                 stream.node.await_tcp_state(stream, "ESTABLISHED")
             for stream in guests:
-                converse(stream)
+                converse(stream, self.patience)
         with lab.step(OWN_PROGRAM):
-            lab.client.exec(["echo_client.py", "talk", "--timeout", str(PATIENCE)])
+            lab.client.exec(["echo_client.py", "talk", "--timeout", str(self.patience)])
 
     @staticmethod
     def conversation(seen: Evidence, guest: str) -> tuple[Connection, Segments]:
@@ -150,6 +152,7 @@ class AppClientServer(Scenario):
         Mutant(
             "the server drops one text",
             replaces_server("server", PORT, "forgetful_server"),
+            settings={"patience": 1.0},
             kills=(texts_unchanged, own_client_content),
         ),
         Mutant(
@@ -170,19 +173,22 @@ class AppClientServer(Scenario):
     )
 
 
-def converse(stream: Stream) -> None:
-    """Hear the first text back, say the others and hear each, then say goodbye and see the server close."""
-    hear(stream, TEXTS[0])
+def converse(stream: Stream, patience: float) -> None:
+    """Hear the first text back, say the others and hear each, then say goodbye and see the server close.
+
+    patience: seconds that each may take.
+    """
+    hear(stream, TEXTS[0], patience)
     for text in TEXTS[1:]:
         stream.send(text.encode())
-        hear(stream, text)
+        hear(stream, text, patience)
     stream.send(FAREWELL.encode())
     with contextlib.suppress(TimeoutError):
-        stream.recv_end(timeout=PATIENCE)
+        stream.recv_end(timeout=patience)
     stream.close()
 
 
-def hear(stream: Stream, text: str) -> None:
+def hear(stream: Stream, text: str, patience: float) -> None:
     """Wait for as many bytes as were said; a text that never comes back is seen by the check."""
     with contextlib.suppress(TimeoutError):
-        stream.recv_exactly(len(text.encode()), timeout=PATIENCE)
+        stream.recv_exactly(len(text.encode()), timeout=patience)

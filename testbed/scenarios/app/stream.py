@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class AppStream(Scenario):
         return (
             expect_none(ours.with_data)
             & expect_none(theirs.with_data)
-            & expect(ended.error, None, cite=ended, what="ended from outside")
+            & expect(ended.result, {"status": -signal.SIGTERM}, cite=ended, what="how it ended")
         )
 
     @staticmethod

@@ -42,6 +42,7 @@ class ArpDuplicateAddress(Scenario):
 
     def act(self, lab: Lab) -> None:
         address = str(lab.neighbour.address_on("lan-a"))
+        lab.client.undo_later(lab.forget_neighbours)  # whom it believed must not outlive the scenario
         if self.second_owner:
             lab.bystander.add_address("lan-a", f"{address}/24")
         lab.forget_neighbours()

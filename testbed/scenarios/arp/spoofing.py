@@ -58,6 +58,8 @@ class ArpSpoofing(Scenario):
         for scope in ("all", leg):  # it must not tell the client of the better way
             thief.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)
         lab.client.sysctl(f"net.ipv4.neigh.{own}.locktime", 0)
+        # Nor must the router, who asks the client for its MAC after a while, tell it the truth by that.
+        lab.router.sysctl(f"net.ipv4.neigh.{lab.router.interface_on('lan-a')}.delay_first_probe_time", 60)
         lab.client.undo_later(lab.client.forget_neighbours)  # the lie must not outlive the scenario
         lab.forget_neighbours()
         with lab.step(BEFORE):

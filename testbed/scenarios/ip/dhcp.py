@@ -25,6 +25,7 @@ TALKS = "and talks to the server"
 POOL = range(200, 211)  # last octets of the addresses that are given away
 LEASE = 3600  # seconds
 NOBODY, ALL = IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255")
+SENT = "UdpOutDatagrams"
 ENOUGH = 60.0  # seconds for a program that ends by itself
 # ends when it has a lease, or after three questions, two seconds apart
 ASK = "udhcpc --foreground --now --quit --retries 3 --timeout 2 --script bound.sh --interface {card}"
@@ -52,14 +53,18 @@ class IpDhcp(Scenario):
     topology = "asking.yaml"
 
     empty = False
+    givers: tuple[str, ...] = ("dhcp",)  # where a server runs
 
     def act(self, lab: Lab) -> None:
         gives_addresses(lab, "dhcp", empty=self.empty)
         takes_address_away(lab, "newcomer")
         newcomer = lab["newcomer"]
         card = newcomer.interface_on("lan-a")
+        said = {name: lab[name].counters()[SENT] for name in self.givers}
         with lab.step(ASKS):
             newcomer.exec(ASK.format(card=card).split(), timeout=ENOUGH)
+            for name in () if self.empty else self.givers:  # a second one's offer may come when all is over
+                lab[name].await_counter(SENT, said[name] + 1)
             newcomer.run(["ip", "-json", "-4", "address", "show", "dev", card], check=True)
         with lab.step(TALKS):
             newcomer.tcp_echo(lab.server, WORDS, port=ECHO)
@@ -168,6 +173,7 @@ class IpDhcp(Scenario):
         Mutant(
             "a second DHCP server is on the LAN",
             lambda lab: gives_addresses(lab, "rogue"),
+            settings={"givers": ("dhcp", "rogue")},
             kills=(one_server_offers,),
         ),
         Mutant(

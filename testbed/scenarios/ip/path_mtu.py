@@ -22,7 +22,7 @@ SIZE = 1 << 20  # 1 MiB
 DATA = bytes(i * 13 % 256 for i in range(SIZE))
 NARROW = 1400  # bytes: the MTU of the router's B leg; the hosts' is 1500
 FRAGMENTATION_NEEDED = (3, 4)  # ICMP type and code (RFC 792, RFC 1191 §4)
-PATIENCE = 3.0  # seconds
+PATIENCE = 30.0  # seconds for all of it, where it comes through
 
 
 class IpPathMtu(Scenario):
@@ -44,6 +44,8 @@ class IpPathMtu(Scenario):
     claim = Claim("A router that cannot pass a packet on whole reports what would fit, and the sender obeys.")
     places = ACROSS
 
+    patience = PATIENCE
+
     def act(self, lab: Lab) -> None:
         lab.router.set_mtu("lan-b", NARROW)
         lab.client.forget_path_mtus()
@@ -53,7 +55,7 @@ class IpPathMtu(Scenario):
             listener.accept() as theirs,
         ):
             try:
-                transfer(ours, theirs, DATA, timeout=PATIENCE)
+                transfer(ours, theirs, DATA, timeout=self.patience)
             except OSError:
                 ours.reset()  # else its kernel goes on trying when all is over
 
@@ -115,11 +117,13 @@ class IpPathMtu(Scenario):
         Mutant(
             "the router's ICMP is filtered: a black hole",
             loses_every(Match(icmp_type=FRAGMENTATION_NEEDED[0]), where="output"),
+            settings={"patience": 3.0},
             kills=(router_reports, all_arrives),
         ),
         Mutant(
             "the report comes to the client, and its kernel does not get it",
             loses_every(Match(icmp_type=FRAGMENTATION_NEEDED[0]), node="client", where="ingress"),
+            settings={"patience": 3.0},
             kills=(sender_obeys, all_arrives),
         ),
         Edit(

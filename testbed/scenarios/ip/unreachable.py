@@ -44,6 +44,7 @@ class IpUnreachable(Scenario):
     places = ACROSS
 
     def act(self, lab: Lab) -> None:
+        lab.router.forget_neighbours()
         for step, address in ((NO_WAY, NOWHERE), (NOBODY, absent(lab))):
             with lab.step(step), lab.client.udp(IP_RECVERR=1) as here, contextlib.suppress(OSError):
                 here.send(step.encode(), address, PORT)

@@ -64,7 +64,8 @@ class LinkBroadcastStorm(Scenario):
 
     switches = SWITCHES  # those that are switched on
     unslowed: str | None = None  # a port that may send as fast as it can
-    opens = True  # the ring, after the storm and at the end
+    opens = True  # the ring, after the storm
+    opens_at_end = True
     stp = 1  # in the second half
 
     def act(self, lab: Lab) -> None:
@@ -78,7 +79,7 @@ class LinkBroadcastStorm(Scenario):
             for _ in range(TIMES):
                 heard = grown(right, heard + MANY)
         with lab.step(OPENED):
-            self.end(nodes, right)
+            end(nodes if self.opens else (), right)
         with lab.step(TREE):
             switch(nodes, "down")
             for node in nodes:
@@ -90,15 +91,8 @@ class LinkBroadcastStorm(Scenario):
             with contextlib.suppress(DeadlinePassed):
                 calm(right)
         with lab.step(AFTERWARDS):
-            self.end(nodes, right)
+            end(nodes if self.opens_at_end else (), right)
         switch(nodes, "down")  # where it was not done: the recording's own last frames must get through
-
-    def end(self, nodes: Sequence[Node], hearer: Node) -> None:
-        """Open the ring, and wait until nothing more comes."""
-        if self.opens:
-            switch(nodes, "down")
-        with contextlib.suppress(DeadlinePassed):
-            calm(hearer)
 
     # -- the storm
 
@@ -201,7 +195,7 @@ class LinkBroadcastStorm(Scenario):
         Mutant("the ring is not opened after the storm", settings={"opens": False}, kills=(it_is_calm,)),
         Mutant(
             "nor at the end, and STP is off",
-            settings={"opens": False, "stp": 0},
+            settings={"opens": False, "opens_at_end": False, "stp": 0},
             kills=(it_is_calm, one_port_blocks, one_copy, calm_afterwards),
         ),
         Edit("the storm ends by itself", lambda seen: ended(seen), kills=(it_goes_on,)),
@@ -260,6 +254,13 @@ def switch(nodes: Sequence[Node], state: str) -> None:
     """Let switches work, or not: `up`, `down`."""
     for node in nodes:
         node.run(["ip", "link", "set", "testbed0", state], check=True)
+
+
+def end(nodes: Sequence[Node], hearer: Node) -> None:
+    """Open the ring by switching these switches off, and wait until nothing more comes."""
+    switch(nodes, "down")
+    with contextlib.suppress(DeadlinePassed):
+        calm(hearer)
 
 
 def shout(lab: Lab) -> None:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 PORT = 9009
 CLEAN = "one clean connection"
-LOST_FIN = "the client's FIN is lost once"
-LOST_WORDS = "what the server has left to say is lost once"
-LOST_LAST_ACK = "the last ACK is lost once"
+LOST_FIN = "the client's FIN is lost"
+LOST_WORDS = "what the server has left to say is lost"
+LOST_LAST_ACK = "the last ACK is lost"
 WORDS = b"one more thing"
+CLIENTS_FIN = Match(flags="FIN,ACK", destination_port=PORT)
+CLIENTS_ACK = Match(flags="ACK", destination_port=PORT, payload=False)
+SERVERS_WORDS = Match(source_port=PORT, payload=True)
 
 
 class TcpClose(Scenario):
@@ -32,8 +35,9 @@ class TcpClose(Scenario):
     is not acknowledged yet) and FIN-WAIT-2 (it is, the other's has not come) to TIME-WAIT. On
     the other side it goes through CLOSE-WAIT (the other has finished, my program has not) and
     LAST-ACK (my FIN is not acknowledged yet) to nothing. Most of these last for microseconds.
-    To see them, we lose the very segment that would end them, once. Its sender, not hearing that it
-    came, repeats it: Linux after 200 ms, though the standard asks for a second at least.
+    To see them, we lose the very segment that would end them, until the kernel has told its state. Its
+    sender, not hearing that it came, repeats it: Linux after 200 ms, though the standard asks for a
+    second at least, and then after twice as long each time.
     """
 
     id = "tcp.close"
@@ -49,21 +53,16 @@ class TcpClose(Scenario):
 
     server_closes = True
     client_resets = False
-    losses = 1  # how many of the segments in question are lost
+    loses = True  # the segments in question
 
     def act(self, lab: Lab) -> None:
         with lab.step(CLEAN):
             self.open_and_close(lab)
-        with lab.step(LOST_FIN):
-            self.lose(lab, Match(flags="FIN,ACK", destination_port=PORT))
-            self.open_and_close(lab)
-        with lab.step(LOST_WORDS):
-            self.lose(lab, Match(source_port=PORT, payload=True))
-            self.open_and_close(lab, left_to_say=WORDS)
-        with lab.step(LOST_LAST_ACK):
-            self.open_and_close(lab, loses_last_ack=True)
+        for step in (LOST_FIN, LOST_WORDS, LOST_LAST_ACK):
+            with lab.step(step):
+                self.open_and_close(lab, loses=step if self.loses else CLEAN)
 
-    def open_and_close(self, lab: Lab, left_to_say: bytes = b"", loses_last_ack: bool = False) -> None:
+    def open_and_close(self, lab: Lab, loses: str = CLEAN) -> None:
         """Open a connection and close it from the client's side, until both kernels are done."""
         with lab.server.listen(PORT) as listener:
             ours = lab.client.connect(lab.server, PORT)
@@ -73,26 +72,29 @@ class TcpClose(Scenario):
             ours.reset()
             lab.server.await_tcp_state(theirs, "CLOSED")
             return
+        fin = lab.router.drop(CLIENTS_FIN) if loses == LOST_FIN else None
         ours.shutdown("write")
+        if fin:
+            lab.client.await_tcp_state(ours, "FIN-WAIT-1")
+            fin.undo()
         theirs.recv_end()
         # The FIN is acknowledged now: what the server says next is a segment of its own.
         lab.client.await_tcp_state(ours, "FIN-WAIT-2")
-        if left_to_say:
-            theirs.send(left_to_say)
-            ours.recv_exactly(len(left_to_say))
+        lab.server.await_tcp_state(theirs, "CLOSE-WAIT")
+        if loses == LOST_WORDS:
+            lab.router.lose(SERVERS_WORDS)
+            theirs.send(WORDS)
+            ours.recv_exactly(len(WORDS))
         if not self.server_closes:
             return
-        if loses_last_ack:
-            self.lose(lab, Match(flags="ACK", destination_port=PORT, payload=False))
+        last_ack = lab.router.drop(CLIENTS_ACK) if loses == LOST_LAST_ACK else None
         theirs.close()
         lab.client.await_tcp_state(ours, "TIME-WAIT")
+        if last_ack:
+            lab.server.await_tcp_state(theirs, "LAST-ACK")
+            last_ack.undo()
         lab.server.await_tcp_state(theirs, "CLOSED")
         ours.close()
-
-    def lose(self, lab: Lab, match: Match) -> None:
-        """Lose the next segment that matches, on its way through the router."""
-        if self.losses:
-            lab.router.lose(match, times=self.losses)
 
     # -- the segments
 
@@ -128,19 +130,15 @@ class TcpClose(Scenario):
 
     @check("while its FIN is lost, the client is in FIN-WAIT-1")
     def client_waits_in_fin_wait_1(self, seen: Evidence) -> Finding:
-        return expect_held_until(
-            socket(seen, "client", LOST_FIN),
-            "FIN-WAIT-1",
-            *self.segments(seen, LOST_FIN, "client:lan-a").sent.fins.sent_twice,
-        )
+        copies = self.segments(seen, LOST_FIN, "client:lan-a").sent.fins.copies
+        states = socket(seen, "client", LOST_FIN)
+        return expect_held_until(states, "FIN-WAIT-1", copies.first, copies.last)
 
     @check("while the server still has something to say, the client is in FIN-WAIT-2")
     def client_waits_in_fin_wait_2(self, seen: Evidence) -> Finding:
-        return expect_held_until(
-            socket(seen, "client", LOST_WORDS),
-            "FIN-WAIT-2",
-            *self.segments(seen, LOST_WORDS, "server:lan-b").sent.with_data.sent_twice,
-        )
+        copies = self.segments(seen, LOST_WORDS, "server:lan-b").sent.with_data.copies
+        states = socket(seen, "client", LOST_WORDS)
+        return expect_held_until(states, "FIN-WAIT-2", copies.first, copies.last)
 
     @check("when the server has closed too, the client is in TIME-WAIT")
     def client_ends_in_time_wait(self, seen: Evidence) -> Finding:
@@ -152,19 +150,15 @@ class TcpClose(Scenario):
 
     @check("while its program is not done, the server is in CLOSE-WAIT")
     def server_waits_in_close_wait(self, seen: Evidence) -> Finding:
-        return expect_held_until(
-            socket(seen, "server", LOST_WORDS),
-            "CLOSE-WAIT",
-            *self.segments(seen, LOST_WORDS, "server:lan-b").sent.with_data.sent_twice,
-        )
+        copies = self.segments(seen, LOST_WORDS, "server:lan-b").sent.with_data.copies
+        states = socket(seen, "server", LOST_WORDS)
+        return expect_held_until(states, "CLOSE-WAIT", copies.first, copies.last)
 
     @check("while the last ACK is lost, the server is in LAST-ACK")
     def server_waits_in_last_ack(self, seen: Evidence) -> Finding:
-        return expect_held_until(
-            socket(seen, "server", LOST_LAST_ACK),
-            "LAST-ACK",
-            *self.segments(seen, LOST_LAST_ACK, "client:lan-a").sent.pure_acks.sent_twice,
-        )
+        copies = self.segments(seen, LOST_LAST_ACK, "client:lan-a").sent.pure_acks.copies
+        states = socket(seen, "server", LOST_LAST_ACK)
+        return expect_held_until(states, "LAST-ACK", copies.first, copies.last)
 
     @check("when it is acknowledged, the server has no socket left")
     def server_ends_closed(self, seen: Evidence) -> Finding:
@@ -191,7 +185,7 @@ class TcpClose(Scenario):
         ),
         Mutant(
             "nothing is lost",
-            settings={"losses": 0},
+            settings={"loses": False},
             kills=(
                 client_waits_in_fin_wait_1,
                 client_waits_in_fin_wait_2,

@@ -164,12 +164,13 @@ class TcpHandshake(Scenario):
 
     @check("meanwhile the client counts the connection as ESTABLISHED", needs=[three_segments])
     def client_is_ahead(self, seen: Evidence) -> Finding:
+        _, again = self.segments(seen, LOST_ACK).sent.pure_acks.sent_twice
         ahead = socket(seen, "client", LOST_ACK).held("ESTABLISHED")
         behind = socket(seen, "server", LOST_ACK).held("SYN-RECV")
         return expect_that(
-            ahead.begin_ns < behind.end_ns,
-            "the client is in ESTABLISHED before the server leaves SYN-RECV",
-            cite=(ahead, behind),
+            ahead.begin_ns < again.time_ns <= behind.end_ns,
+            "the client is in ESTABLISHED before its ACK comes again, and the server leaves SYN-RECV",
+            cite=(ahead, again, behind),
         )
 
     @check("in the end both sides are ESTABLISHED", needs=[server_waits_in_syn_recv])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PORT = 9007
 PROBES = 2
+IDLE = 1  # seconds of silence after which the client asks, and asks again
+CLOCKS = 0.05  # by how much two clocks of a machine may differ in speed while it sets one of them
 QUIET = "both are there, and say nothing"
 PULLED = "the server's cable is pulled"
 SPEAKS = "the cable is back, and the server speaks"
@@ -57,7 +59,7 @@ class TcpKeepalive(Scenario):
             asked = lab.client.counters()["TcpExtTCPKeepAlive"]
             ours = lab.client.connect(
                 lab.server, PORT,
-                SO_KEEPALIVE=self.keepalive, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1, TCP_KEEPCNT=PROBES,
+                SO_KEEPALIVE=self.keepalive, TCP_KEEPIDLE=IDLE, TCP_KEEPINTVL=IDLE, TCP_KEEPCNT=PROBES,
             )  # fmt: skip
             theirs = listener.accept()
             with contextlib.suppress(DeadlinePassed):
@@ -71,7 +73,7 @@ class TcpKeepalive(Scenario):
             ours.recv(timeout=LIMIT)
         with lab.step(SPEAKS), contextlib.suppress(OSError):
             theirs.send(b"where were we?")
-            theirs.recv(timeout=1)
+            theirs.recv(timeout=3)
         ours.close()
         theirs.reset()
 
@@ -98,9 +100,13 @@ class TcpKeepalive(Scenario):
     @check("after a second of silence the client asks: without data, and with the number before the next")
     def asks(self, seen: Evidence) -> Finding:
         probe = self.probes(seen).first
-        syn = self.segments(seen).syns.first
-        return expect(
-            (tcp_of(probe).sequence, len(probe.packet.payload)), (tcp_of(syn).sequence, 0), cite=(syn, probe)
+        last = self.segments(seen).before(probe).last
+        silence = (probe.time_ns - last.time_ns) / 1e9
+        return expect_that(
+            silence >= IDLE * (1 - CLOCKS),
+            f"{IDLE} s of silence before the client asks",
+            cite=(last, probe),
+            seen=f"{silence:.2f} s",
         )
 
     @check("the server's kernel answers: it waits for the next number", needs=[asks])
@@ -148,6 +154,11 @@ class TcpKeepalive(Scenario):
             "the cable is never pulled",
             settings={"pulls": False},
             kills=(asks_in_vain, gives_up, server_knows_nothing, server_is_told),
+        ),
+        Edit(
+            "the client asks before a second is over",
+            edits.delayed(lambda seen: TcpKeepalive.probes(seen)[:1], -IDLE / 2),
+            kills=(asks,),
         ),
         Edit(
             "the server waits for another number",

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from testbed.checks import Finding, check, expect, expect_all
-from testbed.evidence import Action, Connection, Evidence, connection_of
+from testbed.evidence import Action, Connection, Evidence, NothingSeen, connection_of
 from testbed.programs import program
 from testbed.scenario import ACROSS, Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
@@ -67,6 +67,10 @@ class TcpPorts(Scenario):
     def talks(seen: Evidence) -> tuple[tuple[Action, ...], list[Connection]]:
         """The three conversations, in order."""
         calls = seen.all_actions("client", "connect", TALKS)
+        if len(calls) < 3:
+            raise NothingSeen(
+                f"a third conversation: there are {len(calls)}", [one.citation for one in calls]
+            )
         return calls, [connection_of(call) for call in calls]
 
     @check("each program hears what was said to its port, and nothing else")

@@ -71,9 +71,10 @@ class TcpReliable(Scenario):
                 theirs = listener.accept()
                 with lab.router.drop(data) if self.breaks else contextlib.nullcontext():
                     ours.send(WORDS)
-                    with contextlib.suppress(OSError, DeadlinePassed):
+                    with contextlib.suppress(OSError):
                         ours.recv(timeout=GIVES_UP + SLACK)
-                        lab.client.await_tcp_state(ours, "CLOSED")
+                    with contextlib.suppress(DeadlinePassed):
+                        lab.client.await_tcp_state(ours, "CLOSED", timeout=1)
             theirs.reset()
 
     @staticmethod

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, ClassVar
 
 from testbed.checks import Finding, check, expect, expect_none, expect_some, expect_that
-from testbed.evidence import Evidence, Segments, connection_of
+from testbed.evidence import Evidence, Segments, connection_of, receiver
 from testbed.scenario import Claim, Edit, Mutant
 from testbed.scenarios import edits
 from testbed.scenarios.tcp import _flood
@@ -85,11 +85,18 @@ class TcpSynFlood(FloodScenario):
             & expect_none(knocks.sent)
         )
 
-    @check("for each of those that it holds, the server asks once, and again as often as it is set to")
+    @check("the server asks each of those that it holds, and those that it keeps as often as it is set to")
     def server_asks_again_and_again(self, seen: Evidence) -> Finding:
         retries = int(seen.server.facts.settings[RETRIES])
+        held = _flood.half_open(seen, "server", seen.step(FLOOD).end_ns)
         asked, sent = _flood.answers(seen, "server", "lan-b")
-        return expect(max(asked.values(), default=0), 1 + retries, cite=sent, what="SYN-ACKs to one host")
+        unasked = [one for one in held if one.remote not in asked]
+        return expect(
+            (len(unasked), max(asked.values(), default=0)),
+            (0, 1 + retries),
+            cite=(sent, unasked, sent.markers_cited),
+            what="half-open and never asked; SYN-ACKs to one",
+        )
 
     flood_is_bounded = _flood.flood_is_bounded
     flood_is_contained = _flood.flood_is_contained
@@ -112,6 +119,11 @@ class TcpSynFlood(FloodScenario):
             kills=(server_asks_again_and_again,),
         ),
         Edit(
+            "one of them is never asked",
+            lambda seen: edits.dropped(lambda _: to_first_host(seen))(seen),
+            kills=(server_asks_again_and_again,),
+        ),
+        Edit(
             "the flood's answers reach the client's LAN",
             edits.leaked(lambda seen: _flood.answers(seen, "server", "lan-b")[1][:1], "client:lan-a"),
             kills=(flood_is_contained,),
@@ -123,3 +135,9 @@ class TcpSynFlood(FloodScenario):
         ),
         *_flood.UNBOUNDED,
     )
+
+
+def to_first_host(seen: Evidence) -> Segments:
+    """The SYN-ACKs to one of those for whom the server holds a socket."""
+    host = _flood.half_open(seen, "server", seen.step(FLOOD).end_ns)[0].remote
+    return _flood.answers(seen, "server", "lan-b")[1].where(lambda f: receiver(f) == host, f"to {host}")
