@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,9 @@ FILE = "lab_file"
 BACKENDS = ("docker",)
 RECORD = ("all", "asked")
 KEEP = ("never", "failed", "always")
+
+TIME_TO_TAKE_DOWN = 60
+"""Seconds that a worker of xdist's has to end when all is interrupted; xdist itself kills it after 10."""
 
 SESSION: pytest.StashKey[LabSession] = pytest.StashKey()
 KEPT: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -168,6 +171,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[KEPT].extend(labs.kept)
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["testbed_kept"] = labs.kept
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give a worker of xdist's the time to take its lab down."""
+    node.nodemanager.EXIT_TIMEOUT = max(node.nodemanager.EXIT_TIMEOUT, TIME_TO_TAKE_DOWN)
 
 
 @pytest.hookimpl(optionalhook=True)

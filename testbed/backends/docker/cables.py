@@ -20,7 +20,7 @@ from testbed.backends.docker.compose_cli import docker_command
 from testbed.backends.docker.images import PROBE
 from testbed.errors import DeadlinePassed, LabFailed, Unsupported
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds until the node's own end must have noticed."""
 
 _FIND = """

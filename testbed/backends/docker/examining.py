@@ -13,7 +13,7 @@ from testbed.backends.docker.compose_cli import compose_version, docker_command
 from testbed.backends.owner import Owner
 from testbed.errors import TestbedError
 
-PATIENCE = 30
+PATIENCE = 120
 """Seconds that trying the kernel's features may take."""
 
 TRIED = {

@@ -40,7 +40,7 @@ NOT_THE_NODES = ("/sysnet/netfilter/nf_hooks_lwtunnel",)
 """Settings that a namespace shows and that are the whole machine's: the kernel keeps this one in
 a static key, for all namespaces, and never turns it off again (net/netfilter/nf_hooks_lwtunnel.c)."""
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a new probe must have answered."""
 
 GRACE = 2.0

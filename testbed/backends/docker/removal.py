@@ -17,6 +17,8 @@ from testbed.errors import LabFailed
 
 T = TypeVar("T")
 WORKERS = 8
+SETTLED = 0.7
+"""Seconds in which what a killed owner had asked for has come: a container takes the engine some 0.1."""
 PAUSE = 0.05
 """Seconds between two looks at something the engine is still busy with."""
 
@@ -29,22 +31,30 @@ def remove_run(
     progress: Report = ignore,
     deadline: float = 60.0,
     workers: int = WORKERS,
+    settled: float = 0.0,
 ) -> list[str]:
     """Remove everything of one run, until nothing bears its label. Return what was removed.
 
     What is still being created while we look (a start broken off) is found by the next look.
-    deadline: seconds. workers: 1 where no thread can be started any more, at a process's end.
+    settled: so many seconds nothing more must have come, where its owner was killed: what it had asked the
+    engine for may come after it. deadline: seconds. workers: 1 where no thread can be started any more, at
+    a process's end.
     Raises LabFailed naming what remains.
     """
     removed: dict[str, None] = {}
     until = time.monotonic() + deadline
+    found = time.monotonic()
     while True:
         containers = inventory.containers(engine_, f"{labels.RUN}={run_id}", f"{labels.LAB}={lab}")
         networks = [n for n in inventory.networks(engine_) if n.labels.get(labels.RUN) == run_id
                     and n.labels.get(labels.LAB) == lab]  # fmt: skip
         volumes = _volumes(engine_, lab, run_id)
         if not (containers or networks or volumes):
-            return list(removed)
+            if time.monotonic() >= found + settled:
+                return list(removed)
+            time.sleep(PAUSE)
+            continue
+        found = time.monotonic()
         if time.monotonic() > until:
             remains = ", ".join([*(c.name for c in containers), *(n.name for n in networks), *volumes])
             raise LabFailed(
@@ -63,7 +73,7 @@ def wipe(engine_: Engine, names: Sequence[str] | None) -> list[str]:
     removed = []
     for run in inventory.runs(engine_):
         if run.lab in names if names is not None else run.leftover:
-            removed += remove_run(engine_, run.lab, run.run_id)
+            removed += remove_run(engine_, run.lab, run.run_id, settled=SETTLED if run.leftover else 0.0)
         elif names is None:
             removed += remove(engine_, [one for one in run.others if inventory.abandoned(one)])
     return removed

@@ -115,7 +115,7 @@ class Start:
                     " or choose another name",
                 )
             self.progress(Progress("lab", self.name, "removed", "left by a run that was broken off"))
-            removal.remove_run(self.engine, run.lab, run.run_id)
+            removal.remove_run(self.engine, run.lab, run.run_id, settled=removal.SETTLED)
         if strangers := inventory.containers(self.engine, f"{labels.PROJECT}={self.project}"):
             raise LabFailed(
                 f"start lab {self.name!r}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -88,3 +89,4 @@ def follow(lab: Lab, nodes: Sequence[str], tail: int | None = None) -> None:
     width = max(len(name) for name in nodes)
     for node, line in lab.backend.follow(lab.handle, nodes, tail=tail):
         show(f"{node.ljust(width)}  {clean(line).rstrip()}")
+        sys.stdout.flush()  # who reads a pipe wants it now, too
