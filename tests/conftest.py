@@ -8,10 +8,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.backends.engine_view import why_no_engine
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes is the machine's affair, with CI set or not.
+settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lab")
 
 HERE = Path(__file__).parent
 WITH_ENGINE = ("backends", "cli", "docs", "integration", "plugin", "scenarios", "setup")

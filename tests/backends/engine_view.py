@@ -48,7 +48,7 @@ def remains(lab: str) -> list[str]:
     return seen
 
 
-def until(condition: Callable[[], object], what: str, deadline: float = 10.0) -> None:
+def until(condition: Callable[[], object], what: str, deadline: float = 60.0) -> None:
     """Wait for a condition; fail, saying for what, after `deadline` seconds."""
     end = time.monotonic() + deadline
     while not condition():
@@ -60,7 +60,7 @@ def until(condition: Callable[[], object], what: str, deadline: float = 10.0) ->
 def wiping_alone() -> Iterator[None]:
     """Let one test at a time kill an owner and wipe, over all processes: each wipes what the others left."""
     with contextlib.ExitStack() as held:
-        until(lambda: held.enter_context(claim("a test of wipe")), "no other test of wipe runs", deadline=170)
+        until(lambda: held.enter_context(claim("a test of wipe")), "no other test of wipe runs", deadline=500)
         yield
 
 

@@ -31,8 +31,13 @@ from testbed.errors import (
 from testbed.lab import Lab
 from tests.backends.engine_view import docker, remains, small_lab
 
-WAITED_FOR: dict[str, object] = {"healthcheck": {"test": "true", "interval": "1s"}}
-"""A host for which `up` waits a second: what happens on the others meanwhile is seen for certain."""
+
+def waiting_for(other: str) -> dict[str, object]:
+    """A host that starts after another, and that `up` waits for: what becomes of the other is seen."""
+    return {
+        "healthcheck": {"test": "true", "interval": "3s"},
+        "depends_on": {other: {"condition": "service_started"}},
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -253,7 +258,7 @@ def test_an_image_of_ours_that_cannot_be_built(engine: None, monkeypatch: pytest
 def test_a_node_that_exits_while_the_lab_comes_up(name: str, tmp_path: Path) -> None:
     """Node, exit code and its last words; everything is removed."""
     script = "for i in $$(seq 30); do echo line $$i; done; echo cannot bind; exit 3"
-    file = small_lab(tmp_path, {"dying": {"command": ["sh", "-c", script]}, "host": WAITED_FOR})
+    file = small_lab(tmp_path, {"dying": {"command": ["sh", "-c", script]}, "host": waiting_for("dying")})
     with pytest.raises(NodeExited, match=r"(?s)node dying exited with 3; .*cannot bind") as caught:
         Lab.up(file, name, environment={})
     assert "line 12" in caught.value.seen
@@ -287,10 +292,12 @@ def test_a_node_that_is_never_healthy(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-def test_a_node_that_is_not_ready_in_time(name: str, tmp_path: Path) -> None:
+def test_a_node_that_is_not_ready_in_time(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline holds, it says which node was waited for, and everything is removed."""
     check = {"test": "false", "interval": "30s", "retries": 3, "start_period": "60s"}
     file = small_lab(tmp_path, {"slow": {"healthcheck": check}, "host": {}})
+    run = compose_cli.run  # which is not to be what is too slow
+    monkeypatch.setattr(compose_cli, "run", lambda words, **given: run(words, **{**given, "deadline": 60}))
     with pytest.raises(DeadlinePassed, match="slow is running, starting"):
         Lab.up(file, name, environment={}, deadline=3)
     assert remains(name) == []
@@ -312,7 +319,8 @@ def test_compose_itself_is_too_slow(name: str, tmp_path: Path) -> None:
 @pytest.mark.docker
 def test_a_published_port_that_another_lab_has(name: str, tmp_path: Path) -> None:
     """The second lab is told so, and what to do; nothing of it is left, and the first runs on."""
-    file = small_lab(tmp_path, {"host": {"ports": ["127.0.0.1:47311:80"]}})
+    port = 20_000 + os.getpid() % 10_000  # below those that the kernel gives to connections
+    file = small_lab(tmp_path, {"host": {"ports": [f"127.0.0.1:{port}:80"]}})
     with Lab.up(file, name, environment={}) as first:
         with pytest.raises(LabFailed, match="a port that the file publishes is taken") as caught:
             Lab.up(file, f"{name}-2", environment={})
@@ -325,7 +333,7 @@ def test_a_published_port_that_another_lab_has(name: str, tmp_path: Path) -> Non
 def test_control_characters_of_a_dying_node_do_not_reach_the_terminal(name: str, tmp_path: Path) -> None:
     """Its last words are quoted without what would move the cursor."""
     script = "printf 'red \\033[31malert\\033[2J\\007'; exit 1"
-    file = small_lab(tmp_path, {"rude": {"command": ["sh", "-c", script]}, "host": WAITED_FOR})
+    file = small_lab(tmp_path, {"rude": {"command": ["sh", "-c", script]}, "host": waiting_for("rude")})
     with pytest.raises(NodeExited, match="alert") as caught:
         Lab.up(file, name, environment={})
     assert not any(sign in str(caught.value) for sign in "\x1b\x07")

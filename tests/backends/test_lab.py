@@ -140,7 +140,7 @@ def test_a_lab_that_plain_compose_started_can_be_attached_to(name: str) -> None:
     file = LABS / "three-lans.yaml"
     variables = {"TESTBED_NET": "10.199"}
     compose = ("compose", "--project-name", name, "--file", str(file))
-    docker(*compose, "up", "--detach", **variables)
+    docker(*compose, "up", "--detach", "--wait", **variables)
     try:
         with pytest.raises(LabNotFound, match=f"-f {file}"):
             Lab.attach(name)

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.errors import UsageError
 from testbed.lab import Lab
-from tests.backends.engine_view import LABS, docker, remains, small_lab
+from tests.backends.engine_view import LABS, docker, remains, small_lab, until
 
 pytestmark = pytest.mark.docker
 
@@ -58,7 +58,7 @@ def test_a_service_that_ends_with_0_has_done_its_work(name: str, tmp_path: Path)
     waited_for: dict[str, object] = {"healthcheck": {"test": "true", "interval": "1s"}}
     file = small_lab(tmp_path, {"once": {"command": ["sh", "-c", "echo done"]}, "host": waited_for})
     with Lab.up(file, name, environment={}) as lab:
-        assert lab.state("once").exit_code == 0
+        until(lambda: lab.state("once").exit_code == 0, "it has ended")
         assert lab.logs("once") == b"done\n"
 
 

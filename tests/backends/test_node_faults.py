@@ -17,7 +17,7 @@ from testbed.errors import Unsupported, UsageError
 from testbed.evidence import Evidence
 from testbed.faults import Match
 from testbed.lab import Lab
-from tests.backends.engine_view import until
+from tests.backends.engine_view import until, wiping_alone
 
 pytestmark = pytest.mark.docker
 
@@ -47,20 +47,20 @@ def seen(evidence: Evidence, flags: str, payload: bytes | None = None) -> dict[s
     return counts
 
 
-def test_the_syn_ack_is_lost_once_and_its_repetition_passes(lab: Lab) -> None:
+def test_the_syn_ack_is_lost_twice_and_its_next_repetition_passes(lab: Lab) -> None:
     """Seen where it entered the router, not where it would have left; the client waits in SYN-SENT."""
     with lab.server.listen(PORT), lab.record("x") as recording:
-        with lab.router.lose(Match(flags="SYN,ACK", source_port=PORT)) as fault:
-            stream = lab.client.connect(lab.server, PORT, wait=False)
+        with lab.router.lose(Match(flags="SYN,ACK", source_port=PORT), times=2) as fault:
+            stream = lab.client.connect(lab.server, PORT, timeout=30, wait=False)
             fault.await_hits(1)
             assert stream.tcp_state() == "SYN-SENT"
-            stream.connected()
-            assert fault.hits() == 1
+            stream.connected(timeout=30)
+            assert fault.hits() == 2
         stream.close()
     assert recording.evidence is not None
     counts = seen(recording.evidence, "SYN,ACK")
-    assert counts["router:lan-b"] - counts["router:lan-a"] == 1
-    assert counts["server:lan-b"] == counts["router:lan-b"] >= 2
+    assert counts["router:lan-b"] - counts["router:lan-a"] == 2
+    assert counts["server:lan-b"] == counts["router:lan-b"] >= 3
     assert counts["client:lan-a"] == counts["router:lan-a"] >= 1
 
 
@@ -68,7 +68,7 @@ def test_the_last_ack_of_the_handshake_is_lost_and_no_data_is(lab: Lab) -> None:
     """A pure ACK is told from one with data: the server waits in SYN-RECV, the data bring it on."""
     with lab.server.listen(PORT) as listener, lab.record("x") as recording:
         lost = Match(flags="ACK", payload=False, source=lab.client, destination_port=PORT)
-        with lab.router.lose(lost) as fault:
+        with lab.router.lose(lost, times=3) as fault:  # for so long that it can be seen: 1 + 2 + 4 s
             ours = lab.client.connect(lab.server, PORT)
             fault.await_hits(1)
             lab.server.await_tcp_state(ours, "SYN-RECV")
@@ -77,17 +77,18 @@ def test_the_last_ack_of_the_handshake_is_lost_and_no_data_is(lab: Lab) -> None:
             ours.send(b"data")  # bears the ACK too, and passes
             theirs = listener.accept()
             assert theirs.recv_exactly(4) == b"data"
-            assert fault.hits() == 1
+            hits = fault.hits()
+            assert 1 <= hits <= 3
         ours.close()
         theirs.close()
     evidence = recording.evidence
     assert evidence is not None
     data, acks = seen(evidence, "PSH,ACK", b"data"), seen(evidence, "ACK", b"")
     assert data["router:lan-b"] == data["router:lan-a"] >= 1
-    assert acks["router:lan-b"] == acks["router:lan-a"] - 1
+    assert acks["router:lan-b"] == acks["router:lan-a"] - hits
     (record,) = evidence.faults
-    assert (record.node, record.hits) == ("router", 1)
-    assert "the 1st TCP ACK from client to port 7200 without data (forward)" in record.description
+    assert (record.node, record.hits) == ("router", hits)
+    assert "the 1st to 3rd TCP ACK from client to port 7200 without data (forward)" in record.description
 
 
 def test_the_servers_fin_is_lost_and_comes_again(lab: Lab) -> None:
@@ -98,15 +99,15 @@ def test_the_servers_fin_is_lost_and_comes_again(lab: Lab) -> None:
         ours.shutdown("write")
         theirs.recv_end()
         match = Match(flags="FIN,ACK", source=lab.server, source_port=PORT)
-        with lab.router.lose(match, times=3) as fault:  # for so long that it can be seen: 0.2 + 0.4 + 0.8 s
+        with lab.router.lose(match, times=5) as fault:  # for so long that it can be seen: 0.2 + 0.4 + … s
             theirs.close()
             fault.await_hits(1)
             lab.server.await_tcp_state(theirs, "LAST-ACK")
             lab.client.await_tcp_state(ours, "FIN-WAIT-2")
             assert ours.recv_end() == b""
             lab.client.await_tcp_state(ours, "TIME-WAIT")
-            assert fault.matched() >= 4
-            assert fault.hits() == 3
+            assert fault.matched() >= 6
+            assert fault.hits() == 5
         ours.close()
 
 
@@ -230,9 +231,9 @@ def test_a_rate_is_kept(lab: Lab) -> None:
             listener.accept() as theirs,
         ):
             begin = time.monotonic()
-            sending = threading.Thread(target=theirs.send, args=(b"x" * 500_000,))
+            sending = threading.Thread(target=theirs.send, args=(b"x" * 500_000,), kwargs={"timeout": 60})
             sending.start()
-            assert len(ours.recv_exactly(500_000)) == 500_000
+            assert len(ours.recv_exactly(500_000, timeout=60)) == 500_000
             sending.join()
             return time.monotonic() - begin
 
@@ -299,7 +300,13 @@ def test_what_a_killed_process_changed_is_undone_by_its_probes(lab: Lab) -> None
     """A run that is killed leaves the lab that it was attached to as it found it."""
     before = lab.client.sysctl("net.ipv4.tcp_syn_retries")
     argv = [sys.executable, "-c", BREAKS_AND_IS_KILLED, lab.name]
-    ran = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    with wiping_alone():  # which would remove the dead guest's probes before they have undone anything
+        killed_guest_is_undone(lab, argv, before)
+
+
+def killed_guest_is_undone(lab: Lab, argv: list[str], before: str) -> None:
+    """See that what a killed process set is undone."""
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=150, check=False, cwd=ROOT)
     assert (ran.returncode, ran.stdout) == (-signal.SIGKILL, "broken\n"), ran.stderr
 
     def undone() -> bool:

@@ -106,9 +106,9 @@ def test_the_kernels_states_are_sampled_while_they_last(lab: Lab, recorder: Reco
     """A half-open socket is seen as such, then as established; the times fit the frames."""
     recorder.begin()
     lost = Match(flags="ACK", payload=False, destination_port=PORT)
-    with lab.server.listen(PORT), lab.router.lose(lost):
+    with lab.server.listen(PORT), lab.router.lose(lost, times=2):
         stream = lab.client.connect(lab.server, PORT)
-        lab.server.await_tcp_state(stream, "ESTABLISHED")
+        lab.server.await_tcp_state(stream, "ESTABLISHED", timeout=30)
         stream.close()
     recorded = recorder.cut("x")
     states = [

@@ -12,7 +12,7 @@ import pytest
 from testbed.backends.docker import DockerBackend
 from testbed.errors import LabFailed
 from testbed.lab import Lab
-from tests.backends.engine_view import docker, remains, until, wiping_alone
+from tests.backends.engine_view import docker, remains, small_lab, until, wiping_alone
 from tests.backends.starting import interrupt, starter, wait_for
 
 pytestmark = pytest.mark.docker
@@ -109,9 +109,12 @@ def test_a_detached_lab_survives_until_it_is_named(name: str, two_hosts: Path) -
     assert remains(name) == []
 
 
-def test_a_detached_start_that_was_killed_is_left_over(name: str, two_hosts: Path) -> None:
+def test_a_detached_start_that_was_killed_is_left_over(name: str, tmp_path: Path) -> None:
     """Nobody will finish it."""
-    with starter(two_hosts, name, "--detached") as process:
+    never = {"test": "false", "interval": "30s", "retries": 9, "start_period": "300s"}
+    after: dict[str, object] = {"depends_on": {"left": {"condition": "service_healthy"}}}
+    file = small_lab(tmp_path, {"left": {"healthcheck": never}, "right": after})
+    with starter(file, name, "--detached") as process:
         wait_for(process, "network lan created")
         process.kill()
         process.wait()
@@ -157,7 +160,7 @@ def test_ctrl_c_takes_everything_down(name: str, two_hosts: Path, moment: str) -
     with starter(two_hosts, name) as process:
         wait_for(process, moment)
         interrupt(process)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=150)
         assert "KeyboardInterrupt" in errors
         assert process.returncode != 0
     assert remains(name) == []
@@ -169,7 +172,7 @@ def test_a_second_ctrl_c_does_not_stop_the_taking_down(name: str, two_hosts: Pat
         wait_for(process, "up")
         interrupt(process)
         interrupt(process)
-        process.communicate(timeout=30)
+        process.communicate(timeout=150)
     assert remains(name) == []
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import testbed
 
 ROOT = Path(testbed.__file__).parents[1]
-PATIENCE = 120.0
+PATIENCE = 400.0
 CTRL_C = b"\x03"
 
 
@@ -33,7 +33,8 @@ class Called:
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without what would change the output."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR", "TESTBED_NET")}
+    changing = ("CI", "NO_COLOR", "TESTBED_NET", "PYTHONUNBUFFERED")
+    kept = {key: value for key, value in os.environ.items() if key not in changing}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
@@ -108,7 +109,7 @@ def _attend(pid: int, terminal: int, keys: list[Key]) -> tuple[str, float]:
                 os.write(terminal, key)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is so."""
     until = time.monotonic() + seconds
     while not condition():

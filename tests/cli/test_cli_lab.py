@@ -204,10 +204,10 @@ def test_what_sigkill_leaves_is_wiped(own_name: str, lab: str, folder: Path) -> 
             command("up", own_name), cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
         ) as up:
             assert up.stdout is not None
-            for line in up.stdout:
-                if "server listens" in line:
-                    break
-            os.kill(up.pid, signal.SIGKILL)
+            try:
+                assert any("server listens" in line for line in up.stdout)
+            finally:
+                os.kill(up.pid, signal.SIGKILL)
         (row,) = [line for line in call("ps", cwd=folder).stdout.splitlines() if line.startswith(own_name)]
         assert "left behind" in row
         assert own_name in succeeded(call("wipe", cwd=folder))

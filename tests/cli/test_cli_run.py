@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from testbed.pcapng import read
-from tests.backends.engine_view import remains, small_lab
+from tests.backends.engine_view import remains, small_lab, wiping_alone
 from tests.cli.calling import CTRL_C, Called, Key, call, command, environment, on_terminal, wait_for
 from tests.cli.conftest import runs, succeeded
 
@@ -163,7 +163,7 @@ def test_a_seed_repeats_what_was_drawn_by_lot(lab: str, folder: Path) -> None:
 def test_each_bad_scenario_costs_only_itself(folder: Path) -> None:
     """A bug and a hang are unknown and say where, what lacks is skipped aloud, the others pass: exit 3."""
     chosen = of_mine("hello", "buggy", "misled", "hangs", "lacking", "elsewhere")
-    called = call("run", *chosen, "--timeout", "3", "--format", "json", cwd=folder)
+    called = call("run", *chosen, "--timeout", "10", "--format", "json", cwd=folder)
     assert called.status == 3
     found = {one["id"]: one for one in json.loads(called.stdout)["scenarios"]}
     assert {name: one["status"] for name, one in found.items()} == {
@@ -276,25 +276,26 @@ def test_sigterm_does_the_same(tmp_path: Path, number: signal.Signals) -> None:
         assert running.stdout is not None
         assert "test.hello" in running.stdout.readline()
         running.send_signal(number)
-        running.communicate(timeout=60)
+        running.communicate(timeout=150)
     assert running.returncode == 130
     assert labs_of(last_run(tmp_path)) == []
 
 
 def test_a_killed_run_leaves_readable_evidence(tmp_path: Path) -> None:
     """SIGKILL: what was recorded before can be judged; `wipe` removes what is left of the lab."""
-    with subprocess.Popen(
-        command("run", *of_mine("hello", "slow")), cwd=tmp_path, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        assert "test.hello" in running.stdout.readline()
-        os.kill(running.pid, signal.SIGKILL)
-    run = last_run(tmp_path)
-    judged = call("judge", cwd=tmp_path)
-    assert "✓ test.hello" in judged.stdout
-    assert call("wipe", cwd=tmp_path).status == 0
-    wait_for(lambda: labs_of(run) == [])
+    with wiping_alone():
+        with subprocess.Popen(
+            command("run", *of_mine("hello", "slow")), cwd=tmp_path, env=environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        ) as running:  # fmt: skip
+            assert running.stdout is not None
+            assert "test.hello" in running.stdout.readline()
+            os.kill(running.pid, signal.SIGKILL)
+        run = last_run(tmp_path)
+        judged = call("judge", cwd=tmp_path)
+        assert "✓ test.hello" in judged.stdout
+        assert call("wipe", cwd=tmp_path).status == 0
+        wait_for(lambda: labs_of(run) == [])
 
 
 def test_a_full_disk_ends_the_run_and_takes_the_lab_down(tmp_path: Path) -> None:
@@ -309,7 +310,7 @@ def test_a_full_disk_ends_the_run_and_takes_the_lab_down(tmp_path: Path) -> None
         assert "free some room" in called.stderr
         assert labs_of(run) == []
     finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
 # -- on a terminal

@@ -72,7 +72,7 @@ def run(command: Command, folder: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
     ran = subprocess.run(
         ["bash", "-c", command.line],
-        cwd=folder, env={**kept, "PATH": path}, text=True, timeout=150, check=False,
+        cwd=folder, env={**kept, "PATH": path}, text=True, timeout=400, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert ran.returncode == command.status, f"$ {command.line}\nended with {ran.returncode}\n{ran.stdout}"

@@ -100,16 +100,16 @@ def test_ctrl_c_takes_the_labs_down(pytester: pytest.Pytester, workers: tuple[st
             worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
             pathlib.Path(f"{worker}.part").write_text(lab.name)
             pathlib.Path(f"{worker}.part").rename(f"{worker}.up")
-            time.sleep(60)  # for the interrupt
+            time.sleep(300)  # for the interrupt
         """
     )
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *workers]
     with subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as inner:
-        until(lambda: len(list(Path.cwd().glob("*.up"))) == (2 if workers else 1), "labs are up", 60)
+        until(lambda: len(list(Path.cwd().glob("*.up"))) == (2 if workers else 1), "labs are up", 240)
         os.killpg(inner.pid, signal.SIGINT)  # as a terminal does
-        said, _ = inner.communicate(timeout=60)
+        said, _ = inner.communicate(timeout=150)
     assert inner.returncode == pytest.ExitCode.INTERRUPTED, said
     for up in Path.cwd().glob("*.up"):
         assert remains(up.read_text()) == [], said
@@ -130,8 +130,8 @@ def test_ctrl_c_takes_down_a_lab_that_is_coming_up(pytester: pytest.Pytester) ->
     with subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as inner:
-        until(lambda: owned_by(inner.pid), "something of the lab is there", 60)
+        until(lambda: owned_by(inner.pid), "something of the lab is there", 240)
         os.killpg(inner.pid, signal.SIGINT)
-        said, _ = inner.communicate(timeout=60)
+        said, _ = inner.communicate(timeout=150)
     assert inner.returncode == pytest.ExitCode.INTERRUPTED, said
     assert owned_by(inner.pid) == [], said

@@ -43,7 +43,7 @@ def chromium(within: Sequence[str] = ()) -> Iterator[Browser]:
             script.write_text(f'#!/bin/sh\nexec {shlex.join([*within, program])} "$@"\n')
             script.chmod(0o755)
             program = str(script)
-        browser = started.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = started.chromium.launch(executable_path=program, args=ARGUMENTS, timeout=180_000)
         try:
             yield browser
         finally:
@@ -59,7 +59,7 @@ def page_of(
         viewport={"width": width, "height": height}, offline=True, color_scheme="dark" if dark else "light"
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     try:
         with quiet(page):
             page.goto(path.as_uri())

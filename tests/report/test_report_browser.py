@@ -54,7 +54,7 @@ def test_every_page_opens(browser: Browser, report: Path, run: RunResult, artefa
             visit(page, result.id)
             assert page.locator("article:visible").count() == 1
             assert not page.locator("#front").is_visible()
-            assert page.title().startswith(result.id)
+            page.wait_for_function("id => document.title.startsWith(id)", arg=result.id)
             page.screenshot(path=artefacts / f"{result.id}.png")
             page.locator("article:visible nav a").first.click()
             page.locator("#front").wait_for(state="visible")
@@ -104,6 +104,7 @@ def test_check_leads_to_what_it_stands_on(browser: Browser, report: Path) -> Non
                 check.locator(".title").click()
             else:
                 check.press(act)
+            page.wait_for_function("row => row.matches('.lit')", arg=row.element_handle())
             assert in_sight(row)
 
 
@@ -112,10 +113,11 @@ def test_links_into_a_page(browser: Browser, report: Path) -> None:
     with page_of(browser, report) as page:
         visit(page, "tcp.handshake")
         page.locator(f"{HANDSHAKE} nav").get_by_text("What was recorded").click()
+        page.wait_for_function("document.activeElement !== document.body")
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.closest('.ladder') !== null")
         page.evaluate("location.hash = 'tcp.handshake.numbers'")
-        assert page.locator(f"{HANDSHAKE} .r.lit").count() > 0
+        page.locator(f"{HANDSHAKE} .r.lit").first.wait_for()
 
 
 def test_copies_of_a_frame(browser: Browser, report: Path) -> None:
@@ -220,8 +222,8 @@ def test_mutant(browser: Browser, mutated: RunResult, tmp_path: Path, artefacts:
         assert violations(page) == []
         page.screenshot(path=artefacts / "mutant.png")
         article.locator(".mutant a", has_text="numbers").click()
-        assert article.locator(".check:focus.failed").count() == 1
-        assert article.locator(".r.lit").count() > 0
+        article.locator(".check:focus.failed").wait_for()
+        article.locator(".r.lit").first.wait_for()
 
 
 def test_print(browser: Browser, report: Path, artefacts: Path) -> None:

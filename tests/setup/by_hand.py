@@ -36,7 +36,7 @@ class Compose:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=300,
         )
         done.stdout = done.stdout.replace("\x1b[2K", "")  # Compose 2.26 writes it in spite of --ansi never
         return done
@@ -46,9 +46,9 @@ class Compose:
         return self("logs", "--no-log-prefix", service).stdout.splitlines()
 
     def exit_code(self, container: str) -> int:
-        """Wait until a container has ended, at most 60 s, and return its exit code."""
+        """Wait until a container has ended, at most 200 s, and return its exit code."""
         waited = subprocess.run(
-            ["docker", "wait", container], capture_output=True, text=True, check=True, timeout=60
+            ["docker", "wait", container], capture_output=True, text=True, check=True, timeout=200
         )
         return int(waited.stdout)
 

@@ -189,9 +189,10 @@ def test_talk_notices_a_changed_line() -> None:
 
 def test_talk_to_nobody() -> None:
     """Where nobody listens, `talk` says so on standard error and exits with 1."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:  # bound, so that nobody else gets it, and it does not listen
+        taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    talk = run_client("talk", "--port", str(port))
+        talk = run_client("talk", "--port", str(port))
     assert talk.returncode == 1
     assert talk.stderr == f"127.0.0.1:{port}: [Errno 111] Connection refused\n"
 

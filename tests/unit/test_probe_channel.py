@@ -68,10 +68,10 @@ def test_output_beyond_the_limit_is_thrown_away_and_said(channel: Channel) -> No
 
 def test_a_command_over_its_time_is_killed_with_its_children(channel: Channel) -> None:
     """A time limit ends the whole group, and what was written until then is kept."""
-    answer = run(channel, "sh", "-c", "sleep 100 & echo $!; wait", timeout=0.3)
+    answer = run(channel, "sh", "-c", "sleep 100 & echo $!; wait", timeout=3.0)
     assert answer["status"] is None
     child = int(answer["stdout"])
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and _runs(child):
         time.sleep(0.01)
     assert not _runs(child)
@@ -103,9 +103,9 @@ def test_an_argument_that_cannot_be_is_refused(channel: Channel) -> None:
 def test_many_requests_are_under_way_at_once(channel: Channel, tmp_path: Path) -> None:
     """Twenty callers wait at the same time, each for its own answer, and for what a later one does."""
     gate = tmp_path / "gate"
-    wait = f"while [ ! -e {gate} ]; do sleep 0.01; done; echo"
+    wait = f"while [ ! -e {gate} ]; do sleep 0.1; done; echo"
     with ThreadPoolExecutor(20) as pool:
-        answers = [pool.submit(run, channel, "sh", "-c", f"{wait} {n}") for n in range(20)]
+        answers = [pool.submit(run, channel, "sh", "-c", f"{wait} {n}", timeout=60.0) for n in range(20)]
         run(channel, "touch", str(gate))
         assert [int(answer.result()["stdout"]) for answer in answers] == list(range(20))
 
@@ -146,9 +146,9 @@ def test_a_probe_that_does_not_answer_is_not_waited_for_for_ever(
     gateway: execnet.Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frozen probe costs the operation's own time and some patience, and is named."""
-    monkeypatch.setattr(channel_module, "PATIENCE", 0.3)
     channel = Channel("beside", gateway, lambda name, value: None)
     pid = channel.call("agent.ping")
+    monkeypatch.setattr(channel_module, "PATIENCE", 0.3)
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(DeadlinePassed, match="beside"):
@@ -203,5 +203,5 @@ def test_a_socket_that_another_thread_closes_stops_those_who_wait(channel: Chann
     waiting.start()
     time.sleep(0.1)
     channel.call("sockets.close", number=listener["number"])
-    waiting.join(2.0)
+    waiting.join(30.0)
     assert [type(error) for error in failures] == [OSError]

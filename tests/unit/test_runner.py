@@ -149,6 +149,7 @@ def test_an_act_that_never_ends_is_ended_and_says_where_it_was() -> None:
                 time.sleep(0.01)  # here it hangs
 
     act = Watched(waits, "act unit.hang", __file__)
+    assert begun.wait(30)
     with pytest.raises(DeadlinePassed, match="here it hangs"):
         act.wait(0.2, threading.Event())
     assert act.overdue
