@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,19 @@ def measure() -> dict[str, float | int]:
         seconds = time.monotonic() - begun
         megabytes, written = report(place)
         rounds = testbed(place, "run", "--repeat", str(ROUNDS))
-        trials = [trial for one in testbed(place, "mutate", "--jobs", "2") for trial in one["mutants"]]
+        matrices = testbed(place, "mutate", "--jobs", "2")
+    trials = [trial for one in matrices for trial in one["mutants"]]
+    tell("not passed", [one["id"] for one in once["scenarios"] if one["status"] != "passed"])
+    tell("differs", rounds["unstable"])
+    tell(
+        "not as declared",
+        [
+            f"{one['scenario']}: {trial['name']}: red is {trial['red']}"
+            for one in matrices
+            for trial in one["mutants"]
+            if trial["red"] != trial["kills"]
+        ],
+    )
     return {
         "scenarios": len(once["scenarios"]),
         "not_passed": sum(one["status"] != "passed" for one in once["scenarios"]),
@@ -54,6 +67,12 @@ def measure() -> dict[str, float | int]:
         "mutants_killed": sum(trial["red"] == trial["kills"] for trial in trials),
         "mutants_killed_least": len(trials),
     }
+
+
+def tell(what: str, found: Iterable[object]) -> None:
+    """Name what a number alone would leave unnamed."""
+    for one in found:
+        print(f"{what}: {one}", file=sys.stderr)
 
 
 def report(place: Path) -> tuple[float, float]:

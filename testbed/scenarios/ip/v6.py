@@ -22,6 +22,7 @@ from testbed.evidence import (
 )
 from testbed.scenario import Claim, Edit, Layer, Mutant, Scenario
 from testbed.scenarios import edits
+from testbed.scenarios.acts import until
 
 if TYPE_CHECKING:
     from testbed.lab import Lab
@@ -67,6 +68,7 @@ class IpV6(Scenario):
     def act(self, lab: Lab) -> None:
         for name, network, address in CARDS:
             give_address(lab[name], network, address)
+        until(lambda: not any(tentative(lab[name]) for name, *_ in CARDS), "all addresses can be used")
         lab.router.sysctl("net.ipv6.conf.all.forwarding", int(self.forwards))
         lab.client.add_route("fd00:b::/64", ROUTER["lan-a"])
         lab.server.add_route("fd00:a::/64", ROUTER["lan-b"])
@@ -239,6 +241,11 @@ def give_address(node: Node, network: str, address: IPv6Address) -> None:
     node.sysctl(f"{card}.router_solicitations", 0)
     node.sysctl(f"{card}.disable_ipv6", 0)
     node.add_address(network, f"{address}/64")
+
+
+def tentative(node: Node) -> bool:
+    """Whether a node has an address that it must not use yet: its kernel has not got round to it."""
+    return bool(node.run(["ip", "-6", "-oneline", "address", "show", "tentative"], check=True).stdout)
 
 
 def link_local(node: Node, network: str) -> str:
