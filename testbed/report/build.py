@@ -9,7 +9,7 @@ from testbed.checks import Verdict
 from testbed.evidence import LOOPBACK, Citation, Evidence, Frame
 from testbed.packets.makers import is_group
 from testbed.report.hops import Hop, hops, place_of
-from testbed.report.housekeeping import housekeeping
+from testbed.report.housekeeping import POLLS, housekeeping, polls
 from testbed.report.journeys import journeys
 from testbed.report.ladder import Arrow, Heading, Ladder, Loss, Note, Row
 from testbed.report.lines import OUTSIDE, Line, lines
@@ -49,7 +49,11 @@ def ladder_of(evidence: Evidence, verdict: Verdict | None = None, title: str = "
 def _kept(evidence: Evidence, found: Sequence[Hop], cited: Citers) -> tuple[list[Hop], tuple[str, ...]]:
     """Leave out the kinds of housekeeping of which no frame is cited; say how many of each."""
     networks = {place_of(vantage) for vantage in evidence.vantages}
-    kinds = [_inside(hop, networks) or housekeeping(hop.frame) for hop in found]
+    polling = polls(hop.frame for hop in found)
+    kinds = [
+        _inside(hop, networks) or housekeeping(hop.frame) or (POLLS if hop.frame.number in polling else None)
+        for hop in found
+    ]
     wanted = {
         kind
         for kind, hop in zip(kinds, found, strict=True)

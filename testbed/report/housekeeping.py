@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from testbed.evidence import Frame
+from testbed.packets.makers import is_group
+
+POLLS: Final = "ARP polls of known neighbours"
 
 _ICMP6: Final = {
     130: "IPv6 multicast listener messages",
@@ -32,3 +36,24 @@ def housekeeping(frame: Frame) -> str | None:
         if ethernet is not None and ethernet.destination.startswith("01:80:c2:"):
             return "bridge protocol frames"
     return None
+
+
+def polls(frames: Iterable[Frame]) -> frozenset[int]:
+    """The numbers of those ARP frames, in order of time, with which kernels prove what is in their tables.
+
+    A question that goes to one host alone (RFC 1122 §2.3.2.1, unicast poll), and the answer to it.
+    """
+    polled: dict[
+        tuple[object, object], bool
+    ] = {}  # (who asks, for whom) -> whether the last question was one
+    found = set()
+    for frame in frames:
+        arp, ethernet = frame.packet.arp, frame.packet.ethernet
+        if arp is None or ethernet is None:
+            continue
+        if arp.is_request:
+            polled[arp.sender_ip, arp.target_ip] = not is_group(ethernet.destination)
+        ends = (arp.sender_ip, arp.target_ip) if arp.is_request else (arp.target_ip, arp.sender_ip)
+        if polled.get(ends):
+            found.add(frame.number)
+    return frozenset(found)

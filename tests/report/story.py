@@ -95,12 +95,14 @@ class Story:
         copies = [self.frame(source, "out", data)]
         return [*copies, self.frame(target, "in", data)] if arrives else copies
 
-    def arp(self, operation: int, source: str, about: str, *, at: tuple[str, ...]) -> list[Frame]:
-        """An ARP packet: a request for the address of a place, or a reply to that place."""
+    def arp(
+        self, operation: int, source: str, about: str, *, at: tuple[str, ...], alone: bool = False
+    ) -> list[Frame]:
+        """An ARP packet: a request for the address of a place, or a reply to it; alone: asked of it alone."""
         asks = operation == 1
         target = ("00:00:00:00:00:00" if asks else MACS[about], ADDRESSES[about])
         packet = build.arp(operation, (MACS[source], ADDRESSES[source]), target)
-        destination = "ff:ff:ff:ff:ff:ff" if asks else MACS[about]
+        destination = "ff:ff:ff:ff:ff:ff" if asks and not alone else MACS[about]
         data = build.ethernet(packet, build.ARP, source=MACS[source], destination=destination)
         return [self.frame(source, "out", data), *(self.frame(place, "in", data) for place in at)]
 

@@ -225,6 +225,22 @@ def test_housekeeping() -> None:
     assert told(drawn)[0].startswith("others>client")
 
 
+def test_polls_of_known_neighbours() -> None:
+    """What kernels ask to prove their tables is left out, and who is asked gets no line for it."""
+    story = Story()
+    story.arp(1, "neighbour:lan-a", "client:lan-a", at=("client:lan-a",), alone=True)
+    story.arp(2, "client:lan-a", "neighbour:lan-a", at=("neighbour:lan-a",))
+    story.segment(SYN, seq=1)
+    drawn = ladder(story)
+    assert drawn.omitted == ("2 ARP polls of known neighbours",)
+    assert "neighbour" not in {line.node for line in drawn.lines}
+    asked = story.arp(1, "neighbour:lan-a", "client:lan-a", at=EVERYONE)
+    answered = story.arp(2, "client:lan-a", "neighbour:lan-a", at=("neighbour:lan-a",))
+    assert {frame.number for arrow in ladder(story).arrows for frame in arrow.frames} >= {
+        frame.number for frame in (*asked, *answered)
+    }
+
+
 def test_copies_at_a_bridge() -> None:
     """What a switch hands to itself is on no network: it is counted, not drawn."""
     story = Story()
