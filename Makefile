@@ -43,7 +43,7 @@ images: engine ## the images of the lab, where missing or out of date
 servers: setup ## the images of servers and browsers, which a run makes when it first needs them
 	@$(BIN)/python setup/servers.py
 
-tools: ## what only the tests use: tshark and Chromium
+tools: ## what only the tests use: tshark, nft and Chromium
 	@setup/tools.sh
 
 clean: ## remove what was made in this folder; images and engine stay
