@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from testbed.evidence.records import Connection, Endpoint, Frame
@@ -63,12 +65,20 @@ def flags_of(frame: Frame) -> frozenset[str]:
 
 def sender(frame: Frame) -> Endpoint:
     """Address and port that a segment comes from."""
-    return Endpoint(ip_of(frame).source, tcp_of(frame).source_port)
+    source = ip_of(frame).source
+    return _endpoint(source.version, int(source), tcp_of(frame).source_port)
 
 
 def receiver(frame: Frame) -> Endpoint:
     """Address and port that a segment goes to."""
-    return Endpoint(ip_of(frame).destination, tcp_of(frame).destination_port)
+    destination = ip_of(frame).destination
+    return _endpoint(destination.version, int(destination), tcp_of(frame).destination_port)
+
+
+@lru_cache(maxsize=1 << 16)
+def _endpoint(version: int, address: int, port: int) -> Endpoint:
+    """The same value for the same numbers."""
+    return Endpoint(IPv4Address(address) if version == 4 else IPv6Address(address), port)
 
 
 def crossing_key(frame: Frame) -> tuple[Any, ...] | None:
@@ -83,7 +93,8 @@ def crossing_key(frame: Frame) -> tuple[Any, ...] | None:
     start = next((layer.start for layer in frame.packet.layers if layer.name in ("ipv4", "ipv6")), 0)
     length = ip.total_length if isinstance(ip, IPv4) else ip.payload_length + 40
     mark = (ip.identification, ip.fragment_offset) if isinstance(ip, IPv4) else (ip.flow_label, 0)
-    return (ip.source, ip.destination, mark, frame.data[start + header : start + length])
+    ends = ip.version, int(ip.source), int(ip.destination)  # an address takes long to hash
+    return (*ends, mark, frame.data[start + header : start + length])
 
 
 def spoken(frame: Frame, connection: Connection) -> str:

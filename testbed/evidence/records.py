@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
@@ -31,12 +32,26 @@ class Citation:
         return f"{self.kind} {self.number}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """An address and a port: one end of a connection."""
+    """An address and a port: one end of a connection.
+
+    Hash and text are kept: a recording asks a few of them for both a hundred thousand times.
+    """
 
     address: Address
     port: int
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((int(self.address), self.port))
+
+    @cached_property
+    def _text(self) -> str:
+        return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def of(cls, pair: tuple[str, int] | list[Any]) -> Endpoint:
@@ -44,7 +59,7 @@ class Endpoint:
         return cls(ip_address(str(pair[0])), int(pair[1]))
 
     def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)

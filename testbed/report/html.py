@@ -7,7 +7,10 @@ allows one script, by its hash.
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -33,6 +36,19 @@ def get_ready() -> None:
         environment.get_template(name)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Put the collector of cycles off: what is made here lives until the page is written."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_uncollected()
 def render(run: RunResult, *, capture: str = "") -> str:
     """Return the report of a run. capture: the capture file, relative to the report; empty: none to link."""
     pages = pages_of(run.results)

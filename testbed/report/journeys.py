@@ -62,10 +62,10 @@ def _keys(frame: Frame) -> Iterator[Hashable]:
     yield crossing_key(frame)
     content = _content(packet)
     if content is not None:  # behind a translation one of the two addresses is still the same
-        yield "to", ip.destination, content
-        yield "from", ip.source, content
+        yield "to", int(ip.destination), content
+        yield "from", int(ip.source), content
     if ip.version == 4 and not packet.tcp:
-        yield "piece", ip.source, ip.destination, identification(ip)
+        yield "piece", int(ip.source), int(ip.destination), identification(ip)
 
 
 def _content(packet: Packet) -> Hashable | None:

@@ -87,7 +87,8 @@ def _states(evidence: Evidence, place: _Place, cited: Citers) -> Iterator[Note]:
 
 def _conversations(evidence: Evidence) -> set[frozenset[Endpoint]]:
     """Both ends of each connection of which there is a segment."""
-    return {frozenset((sender(f), receiver(f))) for f in evidence.frames if f.packet.tcp is not None}
+    ways = {(sender(f), receiver(f)) for f in evidence.frames if f.packet.tcp is not None}
+    return set(map(frozenset, ways))
 
 
 def _socket(sample: TcpSample) -> tuple[str, Endpoint, Endpoint]:
