@@ -68,7 +68,9 @@ class Engine:
                     self._clients[this] = client
         if client is None:
             where, api = self._pin()
-            client = self._clients[this] = _connect(where, api, self._timeout)
+            client = _connect(where, api, self._timeout)
+            with self._lock:  # others may be looking for one that is free
+                self._clients[this] = client
         return client
 
     def environment(self) -> dict[str, str]:
