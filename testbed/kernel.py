@@ -24,6 +24,7 @@ LOOPBACK = "lo"
 
 
 LOOK_EVERY = 0.01  # seconds between two looks at a table
+SOCKETS_EVERY = 0.001  # seconds between two looks of a probe at its sockets, for a state that is soon over
 
 
 class Kernel(Remote):
@@ -75,7 +76,7 @@ class Kernel(Remote):
         return counters
 
     def await_tcp_state(
-        self, stream: Stream, *states: str, timeout: float = 5.0, every: float = 0.001
+        self, stream: Stream, *states: str, timeout: float = 5.0, every: float = SOCKETS_EVERY
     ) -> None:
         """Wait until this node's kernel has a stream's connection in one of the states.
 
@@ -111,7 +112,7 @@ class Kernel(Remote):
             self._await_socket(stream, {"receive_queue": unread}, timeout)
 
     def _await_socket(
-        self, stream: Stream, condition: Mapping[str, Any], timeout: float, every: float = 0.001
+        self, stream: Stream, condition: Mapping[str, Any], timeout: float, every: float = SOCKETS_EVERY
     ) -> None:
         own = stream.node is self
         local, remote = (stream.local, stream.remote) if own else (stream.remote, stream.local)

@@ -6,6 +6,7 @@ when nothing is left, the answer says what was looked for and where.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from ipaddress import IPv4Address
@@ -281,15 +282,14 @@ class Segments(IpFrames):
         The same numbers, flags and data from the same end. Meant for where it is sent: a segment
         that was lost on its way is seen once where it arrives.
         """
-
-        alike: dict[tuple[object, ...], list[Frame]] = {}
+        alike: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
         again: list[Frame] = []
         for frame in self:
             tcp = tcp_of(frame)
             key = (sender(frame), tcp.sequence, tcp.acknowledgment, flags_of(frame), frame.packet.payload)
-            copies = alike.setdefault(key, [])
-            copies.append(frame)
-            again = again or (copies if len(copies) > 1 else [])
+            alike[key].append(frame)
+            if not again and len(alike[key]) > 1:
+                again = alike[key]
         if again:
             return type(self)(again, f"copies, {self.what}", self.markers)
         raise NothingSeen(f"a repetition among {self.what}", self.citations or self.markers_cited)
@@ -323,7 +323,7 @@ class Segments(IpFrames):
         end = min(pieces, default=0)
         for offset in sorted(pieces):
             if offset > end:
-                raise NothingSeen(f"{offset - end} bytes of {self.what}, from the {end}th on", self.citations)
+                raise NothingSeen(f"{offset - end} bytes of {self.what}, from byte {end} on", self.citations)
             data += pieces[offset][end - offset :]
             end = max(end, offset + len(pieces[offset]))
         return bytes(data)

@@ -43,9 +43,8 @@ def polls(frames: Iterable[Frame]) -> frozenset[int]:
 
     A question that goes to one host alone (RFC 1122 §2.3.2.1, unicast poll), and the answer to it.
     """
-    polled: dict[
-        tuple[object, object], bool
-    ] = {}  # (who asks, for whom) -> whether the last question was one
+    # (who asks, for whom) -> whether the last question was such a one
+    polled: dict[tuple[object, object], bool] = {}
     found = set()
     for frame in frames:
         arp, ethernet = frame.packet.arp, frame.packet.ethernet

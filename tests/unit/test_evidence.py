@@ -74,7 +74,7 @@ def test_a_hole_in_a_stream_is_not_papered_over() -> None:
     """Bytes that were never seen are not left out in silence."""
     data = build.PSH | build.ACK
     holed = evidence().edited(frames=(segment(1, 1, data, 100, 1, b"ab"), segment(2, 2, data, 105, 1, b"cd")))
-    with pytest.raises(NothingSeen, match="3 bytes of TCP at client:lan-a, from the 2th on"):
+    with pytest.raises(NothingSeen, match="3 bytes of TCP at client:lan-a, from byte 2 on"):
         _ = holed.at("client:lan-a").tcp.payload
 
 

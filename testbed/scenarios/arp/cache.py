@@ -58,9 +58,8 @@ class ArpCache(Scenario):
             self.tell(lab, listener, WORDS[1])
         with lab.step(AGES):
             lab.client.await_neighbour(address, "STALE", timeout=10)
-        lab.client.sysctl(
-            f"{interface}.base_reachable_time_ms", AS_ALWAYS_MS
-        )  # it is to stay so when it is looked at
+        # REACHABLE again, it is to stay so until it is looked at.
+        lab.client.sysctl(f"{interface}.base_reachable_time_ms", AS_ALWAYS_MS)
         with lab.step(USED), lab.neighbour.udp(PORT), lab.client.udp() as here:
             here.send(b"third", lab.neighbour, PORT)
             lab.client.await_neighbour(address, "REACHABLE", timeout=10)
