@@ -300,14 +300,6 @@ def test_what_a_killed_process_changed_is_undone_by_its_probes(lab: Lab) -> None
     """A run that is killed leaves the lab that it was attached to as it found it."""
     before = lab.client.sysctl("net.ipv4.tcp_syn_retries")
     argv = [sys.executable, "-c", BREAKS_AND_IS_KILLED, lab.name]
-    with wiping_alone():  # which would remove the dead guest's probes before they have undone anything
-        killed_guest_is_undone(lab, argv, before)
-
-
-def killed_guest_is_undone(lab: Lab, argv: list[str], before: str) -> None:
-    """See that what a killed process set is undone."""
-    ran = subprocess.run(argv, capture_output=True, text=True, timeout=150, check=False, cwd=ROOT)
-    assert (ran.returncode, ran.stdout) == (-signal.SIGKILL, "broken\n"), ran.stderr
 
     def undone() -> bool:
         rules = lab.router.run(["nft", "list", "ruleset"]).text + lab.router.run(["tc", "qdisc"]).text
@@ -315,7 +307,10 @@ def killed_guest_is_undone(lab: Lab, argv: list[str], before: str) -> None:
         kept = lab.client.sysctl("net.ipv4.tcp_syn_retries") == before
         return kept and not any(word in rules + addresses for word in ("testbed", "tbf", "198.51.100.7"))
 
-    until(undone, "all that was changed is as before")
+    with wiping_alone():  # which would remove the dead guest's probes before they have undone anything
+        ran = subprocess.run(argv, capture_output=True, text=True, timeout=150, check=False, cwd=ROOT)
+        assert (ran.returncode, ran.stdout) == (-signal.SIGKILL, "broken\n"), ran.stderr
+        until(undone, "all that was changed is as before")
 
 
 def test_a_fault_that_cannot_be_is_refused(lab: Lab) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -266,15 +267,22 @@ def test_ctrl_c_while_the_lab_comes_up(tmp_path: Path) -> None:
     assert labs_of(last_run(tmp_path)) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_sigterm_does_the_same(tmp_path: Path, number: signal.Signals) -> None:
-    """A polite kill, or a terminal that is closed, is a Ctrl-C."""
+@contextlib.contextmanager
+def run_under_way(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that has said the verdict of its first scenario, and acts the second."""
     with subprocess.Popen(
-        command("run", *of_mine("hello", "slow")), cwd=tmp_path, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command("run", *of_mine("hello", "slow")), cwd=folder, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     ) as running:  # fmt: skip
         assert running.stdout is not None
         assert "test.hello" in running.stdout.readline()
+        yield running
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_does_the_same(tmp_path: Path, number: signal.Signals) -> None:
+    """A polite kill, or a terminal that is closed, is a Ctrl-C."""
+    with run_under_way(tmp_path) as running:
         running.send_signal(number)
         running.communicate(timeout=150)
     assert running.returncode == 130
@@ -284,13 +292,8 @@ def test_sigterm_does_the_same(tmp_path: Path, number: signal.Signals) -> None:
 def test_a_killed_run_leaves_readable_evidence(tmp_path: Path) -> None:
     """SIGKILL: what was recorded before can be judged; `wipe` removes what is left of the lab."""
     with wiping_alone():
-        with subprocess.Popen(
-            command("run", *of_mine("hello", "slow")), cwd=tmp_path, env=environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        ) as running:  # fmt: skip
-            assert running.stdout is not None
-            assert "test.hello" in running.stdout.readline()
-            os.kill(running.pid, signal.SIGKILL)
+        with run_under_way(tmp_path) as running:
+            running.kill()
         run = last_run(tmp_path)
         judged = call("judge", cwd=tmp_path)
         assert "✓ test.hello" in judged.stdout
